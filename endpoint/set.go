@@ -1,0 +1,160 @@
+package endpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Sources is where endpoints are defined.
+type Sources struct {
+	ConfigPath     string // the config file; "": none
+	ConfigOptional bool   // a config file that is not there is an empty one
+	ReadFile       func(path string) ([]byte, error)
+	Environ        []string // NAME=value, as os.Environ
+}
+
+// Set is all endpoints that are known. It is immutable and safe for concurrent
+// use.
+type Set struct {
+	entries map[string]*entry
+}
+
+// entry is an endpoint and where it was defined.
+type entry struct {
+	Endpoint
+	where string
+	err   error // a reference that leads nowhere
+}
+
+// Load reads all endpoints: the built-in s3 (Amazon S3 with the AWS tools' own
+// credential chain, files and variables), the config file's, and those of
+// variables SLUICE_ENDPOINT_<NAME>. A later one of the same name replaces an
+// earlier one. What is malformed fails here, used or not; an endpoint whose
+// ${reference} leads nowhere fails when it is opened.
+func Load(s Sources) (*Set, error) {
+	set := &Set{entries: map[string]*entry{}}
+	set.entries["s3"] = &entry{Endpoint: Endpoint{Name: "s3", Provider: "aws"}, where: "built in"}
+	environ := map[string]string{}
+	for _, kv := range s.Environ {
+		name, value, _ := strings.Cut(kv, "=")
+		environ[name] = value
+	}
+	if s.ConfigPath != "" {
+		data, err := s.ReadFile(s.ConfigPath)
+		if err != nil && !(s.ConfigOptional && errors.Is(err, fs.ErrNotExist)) {
+			return nil, fmt.Errorf("the config file cannot be read: %w", err)
+		}
+		c := configFile{s.ConfigPath, references(environ, s.ReadFile)}
+		entries, err := c.parse(data)
+		if err == nil {
+			err = set.add(entries)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	entries, err := variables(environ)
+	if err == nil {
+		err = set.add(entries)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// variables reads the endpoints of the environment.
+func variables(environ map[string]string) ([]*entry, error) {
+	var entries []*entry
+	for _, key := range slices.Sorted(maps.Keys(environ)) {
+		name, ok := strings.CutPrefix(key, envPrefix)
+		if !ok {
+			continue
+		}
+		if err := CheckName(name); err != nil {
+			return nil, fmt.Errorf("the variable %s: %w", key, err)
+		}
+		e, err := parseVariable(environ[key])
+		if err != nil {
+			return nil, fmt.Errorf("the variable %s: %w", key, err)
+		}
+		e.Name = CanonicalName(name)
+		entries = append(entries, &entry{Endpoint: e, where: "the variable " + key})
+	}
+	return entries, nil
+}
+
+// add takes the endpoints of one source, in which a name may stand once.
+func (s *Set) add(entries []*entry) error {
+	seen := map[string]*entry{}
+	for _, e := range entries {
+		if other := seen[e.Name]; other != nil {
+			return fmt.Errorf("%s: the endpoint %s is defined at %s too (capitals, - and _ make no difference)", e.where, e.Name, other.where)
+		}
+		seen[e.Name] = e
+		s.entries[e.Name] = e
+	}
+	return nil
+}
+
+// Names returns the names of all endpoints in order.
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.entries)) }
+
+// Parse reads a location as the function Parse does and fails if its endpoint
+// is not known.
+func (s *Set) Parse(text, cwd string) (Location, error) {
+	l, err := Parse(text, cwd)
+	if err != nil {
+		return Location{}, err
+	}
+	if !l.IsPath() {
+		_, err = s.find(l.Endpoint)
+	} else if name, _, ok := strings.Cut(text, ":"); ok && s.entries[CanonicalName(name)] != nil {
+		err = fmt.Errorf("%q begins like the endpoint %s: write %s://bucket/prefix (or ./%s:… for a file of that name)", name+":…", name, name, name)
+	}
+	if err != nil {
+		return Location{}, err
+	}
+	return l, nil
+}
+
+// find returns an endpoint or says which there are.
+func (s *Set) find(name string) (*entry, error) {
+	if e := s.entries[name]; e != nil {
+		return e, nil
+	}
+	if name == "oss" {
+		return nil, fmt.Errorf("%s://: %w", name, errNoOSS)
+	}
+	return nil, fmt.Errorf("%s:// is no known endpoint%s; known: %s (to define it: %s)",
+		name, didYouMean(name, s.Names()), list(s.Names()), howToDefine(name))
+}
+
+// Inside is the function Inside, but takes two endpoints for one store if they
+// have the same host and port. http and https on their usual ports are taken
+// for the same too: it errs on the side of true.
+func (s *Set) Inside(a, b Location) bool {
+	a.Endpoint, b.Endpoint = s.store(a.Endpoint), s.store(b.Endpoint)
+	return Inside(a, b)
+}
+
+// store returns what endpoints of one store share.
+func (s *Set) store(name string) string {
+	e := s.entries[name]
+	if e == nil {
+		return name
+	}
+	scheme, host, ok := strings.Cut(e.URL, "://")
+	if !ok {
+		return e.Provider + "://" // buckets of AWS have one name space
+	}
+	port := ":80"
+	if scheme == "https" {
+		port = ":443"
+	}
+	return strings.TrimSuffix(host, port) + "//"
+}

@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/sluice-sync/sluice/internal/servertest"
+)
+
+// store is a MinIO server as an independent reader sees it.
+type minioStore struct {
+	t *testing.T
+	*minio.Client
+}
+
+func newStore(t *testing.T, s *servertest.MinIOServer) minioStore {
+	t.Helper()
+	u := s.URL[len("http://"):]
+	c, err := minio.New(u, &minio.Options{Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return minioStore{t, c}
+}
+
+// put stores a pattern.
+func (m minioStore) put(bucket, key string, seed, size int64) {
+	m.t.Helper()
+	_, err := m.PutObject(context.Background(), bucket, key, pattern(seed, size), size, minio.PutObjectOptions{PartSize: 5 << 20})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// list returns key → size and ETag.
+func (m minioStore) list(bucket string) map[string]minio.ObjectInfo {
+	m.t.Helper()
+	all := map[string]minio.ObjectInfo{}
+	for o := range m.ListObjects(context.Background(), bucket, minio.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			m.t.Fatal(o.Err)
+		}
+		all[o.Key] = o
+	}
+	return all
+}
+
+// holds checks that an object is exactly the pattern.
+func (m minioStore) holds(bucket, key string, seed, size int64) {
+	m.t.Helper()
+	o, err := m.GetObject(context.Background(), bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer o.Close()
+	if at, err := differs(o, pattern(seed, size)); err != nil || at >= 0 {
+		m.t.Errorf("%s/%s differs at byte %d: %v", bucket, key, at, err)
+	}
+}
+
+func (m minioStore) openUploads(bucket string) (n int) {
+	m.t.Helper()
+	for u := range m.ListIncompleteUploads(context.Background(), bucket, "", true) {
+		if u.Err != nil {
+			m.t.Fatal(u.Err)
+		}
+		n++
+	}
+	return n
+}
+
+// endpointEnv names a server as an endpoint in the environment.
+func endpointEnv(name, url string, s *servertest.MinIOServer) string {
+	return fmt.Sprintf("SLUICE_ENDPOINT_%s=minio+http://%s:%s@%s", name, s.AccessKey, s.SecretKey, url[len("http://"):])
+}
+
+// TestKilledFiftyTimes kills one sync at random points until it has been
+// killed 50 times, then lets it end.
+func TestKilledFiftyTimes(t *testing.T) {
+	kills, small, large := 50, 5000, 20
+	const largeSize = 24 << 20
+	if testing.Short() {
+		kills, small, large = 5, 600, 3
+	}
+	server := servertest.MinIO(t)
+	src, dst := server.Bucket(t), server.Bucket(t)
+	m := newStore(t, server)
+	for i := range small {
+		m.put(src, fmt.Sprintf("small/%03d/%05d", i%37, i), int64(i), int64(i%5000))
+	}
+	for i := range large {
+		m.put(src, fmt.Sprintf("large/%02d", i), int64(i), largeSize+int64(i))
+	}
+	p := newProxy(t, server.URL)
+	u := newUser(t, endpointEnv("A", p.URL, server))
+	// About 80 s of work: 2 requests for a small object, and the parts.
+	args := []string{"sync", "--json", "--interval", "50ms", "--workers", "8", "--requests-per-second", "150",
+		"--multipart-threshold", "8MiB", "--part-size", "5MiB", "--bandwidth", "12MiB", "a://" + src, "a://" + dst}
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewSource(seed))
+	var last line
+	done := 0
+	for done < kills {
+		code, out := u.killed(time.Duration(300+rng.Intn(2400))*time.Millisecond, args...)
+		if all := lines(t, out); len(all) > 0 {
+			last = all[len(all)-1]
+		}
+		if code == 0 {
+			break
+		}
+		done++
+	}
+	t.Logf("killed %d times, then at %+v", done, last)
+	if last.State != "done" {
+		last = u.sync(args[2:]...)
+	}
+	want := int64(small + large)
+	if last.Found != want || last.Copied != want || last.Skipped+last.Failed+last.Deleted != 0 {
+		t.Errorf("summary: %+v, want %d copied", last, want)
+	}
+	for i := range small {
+		if o := i % 250; o == 0 {
+			m.holds(dst, fmt.Sprintf("small/%03d/%05d", i%37, i), int64(i), int64(i%5000))
+		}
+	}
+	a, b := m.list(src), m.list(dst)
+	for k, o := range a {
+		if b[k].Size != o.Size || o.Size < 1<<20 && b[k].ETag != o.ETag {
+			t.Errorf("%s: %d %s at the source, %d %s at the target", k, o.Size, o.ETag, b[k].Size, b[k].ETag)
+		}
+	}
+	if len(b) != len(a) {
+		t.Errorf("%d objects at the target, %d at the source", len(b), len(a))
+	}
+	for i := range large {
+		m.holds(dst, fmt.Sprintf("large/%02d", i), int64(i), largeSize+int64(i))
+	}
+	if n := m.openUploads(dst); n != 0 {
+		t.Errorf("%d uploads were left open", n)
+	}
+	p.checkRequests(t, done, small, large)
+}
+
+// checkRequests holds the number of requests against what the kills excuse.
+func (p *proxy) checkRequests(t *testing.T, kills, small, large int) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pages := (small+large)/1000 + 2 // of the source, and the empty target's one
+	if most := 2*pages + 8*kills + 8; p.lists > most {
+		t.Errorf("%d list requests, want at most %d", p.lists, most)
+	}
+	again := 0
+	for _, n := range p.puts {
+		again += n - 1
+	}
+	// What is in flight at a kill, or done but not yet reported, is repeated.
+	if most := kills * (8 + 16); again > most {
+		t.Errorf("%d small objects were copied again, want at most %d", again, most)
+	}
+	parts := 0
+	for _, m := range p.parts {
+		for _, n := range m {
+			parts += n - 1
+		}
+	}
+	if most := kills * 16; parts > most {
+		t.Errorf("%d parts were sent again, want at most %d", parts, most)
+	}
+	t.Logf("%d lists, %d small objects and %d parts again over %d kills", p.lists, again, parts, kills)
+}

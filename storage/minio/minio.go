@@ -1,0 +1,162 @@
+// Package minio is the driver for MinIO and for other S3-compatible stores,
+// whose differences are rows of the dialect table. Objects travel through
+// storage/s3wire; minio-go does what is rare: buckets, the bookkeeping of
+// multipart uploads, copies inside the store.
+//
+// It must not know other drivers, retry policy, tasks or the environment.
+package minio
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/dialect"
+	"github.com/sluice-sync/sluice/storage/s3wire"
+)
+
+// Config names a bucket and how to reach it.
+type Config struct {
+	Endpoint     string // http(s)://host[:port]
+	AccessKey    string // "" sends requests that are not signed
+	SecretKey    string
+	SessionToken string // of temporary keys
+	Region       string // of the signature; "" is us-east-1, which most stores take
+	Bucket       string
+	Prefix       string      // a directory in the bucket; "" is all of it
+	Dialect      dialect.Row // what the store does differently
+	Place        string      // what String returns; "" is Endpoint/Bucket/Prefix
+	Limits       s3wire.Limits
+	PageSize     int // keys per listing request; 0: 1,000
+}
+
+// Bucket is storage.Bucket with the powers Multipart, Copier and PartCopier.
+// What minio-go sends is retried by nobody, as all of it.
+type Bucket struct {
+	*s3wire.Client
+	core   miniogo.Core
+	access string
+}
+
+// slowAnswer is how long a store may work before it answers a copy or a
+// Complete: copying 5 GiB takes it minutes.
+const slowAnswer = 10 * time.Minute
+
+// Open makes no request. A MinIO server drops an Expires header that is not a
+// date; everything else of the metadata is kept verbatim.
+func Open(c Config) (*Bucket, error) {
+	if c.Dialect.DeclareChecksum {
+		return nil, fmt.Errorf("driver minio cannot declare checksums, which %s needs: use driver s3", c.Dialect.Name)
+	}
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	if c.Place == "" {
+		c.Place = fmt.Sprintf("%s/%s/%s", c.Endpoint, c.Bucket, c.Prefix)
+	}
+	transport, err := s3wire.Transport(c.Limits)
+	if err != nil {
+		return nil, err
+	}
+	w := s3wire.Config{
+		Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix,
+		Place: c.Place, Dialect: c.Dialect, Transport: transport, PageSize: c.PageSize,
+	}
+	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey, c.SessionToken)
+	if c.AccessKey != "" {
+		w.Keys = s3wire.StaticKeys(s3wire.Keys{Access: c.AccessKey, Secret: c.SecretKey, Session: c.SessionToken})
+	}
+	wire, err := s3wire.New(w)
+	if err != nil {
+		return nil, err
+	}
+	core, err := newCore(c, creds)
+	if err != nil {
+		return nil, err
+	}
+	return &Bucket{Client: wire, core: *core, access: c.AccessKey}, nil
+}
+
+func newCore(c Config, creds *credentials.Credentials) (*miniogo.Core, error) {
+	u, err := url.Parse(c.Endpoint)
+	if err != nil {
+		return nil, errors.New("endpoint is no URL")
+	}
+	slow := c.Limits
+	slow.Stall = max(slow.Stall, slowAnswer)
+	transport, err := s3wire.Transport(slow)
+	if err != nil {
+		return nil, err
+	}
+	lookup := miniogo.BucketLookupDNS
+	if c.Dialect.PathStyle {
+		lookup = miniogo.BucketLookupPath
+	}
+	return miniogo.NewCore(u.Host, &miniogo.Options{
+		Creds: creds, Secure: u.Scheme == "https", Transport: transport,
+		Region: c.Region, BucketLookup: lookup, MaxRetries: 1,
+	})
+}
+
+// Create makes the bucket; one that is there and ours is success.
+func (b *Bucket) Create(ctx context.Context) error {
+	err := b.core.MakeBucket(ctx, b.Config.Bucket, miniogo.MakeBucketOptions{Region: b.Region})
+	if miniogo.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" {
+		return nil
+	}
+	return b.fail(ctx, "create", "", err)
+}
+
+// fail wraps what minio-go says.
+func (b *Bucket) fail(ctx context.Context, op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var r miniogo.ErrorResponse
+	if errors.As(err, &r) && (r.Code != "" || r.StatusCode != 0) {
+		if r.StatusCode == 0 { // an error document behind a 200
+			r.StatusCode = http.StatusOK
+		}
+		err = &s3wire.Fault{Status: r.StatusCode, Code: r.Code, Message: r.Message, Region: r.Region}
+	} else if unreadable(err) {
+		err = errNoAnswer
+	}
+	return b.Fail(ctx, op, key, withoutURL(err))
+}
+
+// errNoAnswer is a success without what was asked for.
+var errNoAnswer = &s3wire.Fault{Status: http.StatusOK, Message: "the answer is not understood"}
+
+// unreadable tells whether minio-go could not decode an answer. A bare io.EOF
+// is an empty one: those of the network come wrapped.
+func unreadable(err error) bool {
+	var syntax *xml.SyntaxError
+	var other xml.UnmarshalError
+	return err == io.EOF || errors.As(err, &syntax) || errors.As(err, &other) //nolint:errorlint // see above
+}
+
+// withoutURL takes off what net/http's client puts around an error: addresses
+// say nothing that the place does not.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+var (
+	_ storage.Bucket     = (*Bucket)(nil)
+	_ storage.Multipart  = (*Bucket)(nil)
+	_ storage.Copier     = (*Bucket)(nil)
+	_ storage.PartCopier = (*Bucket)(nil)
+)

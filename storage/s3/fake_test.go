@@ -1,0 +1,49 @@
+package s3_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/s3"
+)
+
+// TestSuccessThatIsNone: copies and Complete may fail behind a status of 200.
+func TestSuccessThatIsNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer string
+		kind   error
+	}{
+		"error":      {`<?xml version="1.0"?><Error><Code>InternalError</Code><Message>m</Message></Error>`, storage.ErrBusy},
+		"nothing":    {"", storage.ErrBusy},
+		"broken off": {"<CopyObjectResult><ETag>", storage.ErrBusy},
+		"a page":     {"<html></html>", storage.ErrBusy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(w, c.answer)
+			}))
+			defer s.Close()
+			b := open(t, s3.Config{AWS: s3.Static(s.URL, "us-east-1", "AKSECRET", "SKSECRET", ""), Bucket: "bucket", Dialect: row(t, "minio")})
+			obj := storage.Object{Key: "from", Size: 5, ETag: "e"}
+			_, err := b.CopyFrom(t.Context(), b, obj, "to", storage.CopyOptions{})
+			wantTransient(t, "copy", err)
+			_, err = b.CopyPart(t.Context(), b, obj, 0, 5, "to", "id", 1)
+			wantTransient(t, "copy part", err)
+			_, err = b.CompleteUpload(t.Context(), "to", "id", []storage.Part{{Number: 1, Size: 5, ETag: "e"}})
+			wantTransient(t, "complete", err)
+			_, err = b.CreateUpload(t.Context(), "to", storage.UploadOptions{})
+			wantTransient(t, "create upload", err)
+		})
+	}
+}
+
+func wantTransient(t *testing.T, what string, err error) {
+	t.Helper()
+	if kind, name := storage.KindOf(err); kind != storage.ErrBusy {
+		t.Errorf("%s: %v (%s), want ErrBusy", what, err, name)
+	}
+}

@@ -1,0 +1,213 @@
+package s3wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/s3xml"
+)
+
+// maxPage bounds an answer; 1,000 keys of 1,024 escaped bytes are below 5 MiB.
+const maxPage = 32 << 20
+
+// List lists a range with one request per page.
+func (c *Client) List(r storage.Range) storage.Pages {
+	p := &pages{c: c, r: r, max: c.PageSize}
+	if r.After != "" {
+		p.after = c.prefix + fromUTF8(r.After)
+	}
+	return p
+}
+
+// fromUTF8 cuts off what a request cannot hold. The listing then starts
+// earlier, and Next leaves out what was not asked for.
+func fromUTF8(s string) string {
+	for i, r := range s {
+		if r == utf8.RuneError || r < ' ' {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+type pages struct {
+	c     *Client
+	r     storage.Range
+	max   int
+	after string // full key to start after; later the marker of V1
+	token string // of V2
+	last  string // the last full key seen
+	err   error  // io.EOF, or what ended the listing
+	dec   s3xml.Decoder
+	buf   []byte
+}
+
+// errOrder is a listing that cannot be merged, or that never ends.
+var errOrder = errors.New("the listing is not in ascending order of keys")
+
+// Next returns the keys of the next answer that holds any.
+func (p *pages) Next(ctx context.Context) ([]storage.Object, error) {
+	for p.err == nil {
+		page, err := p.fetch(ctx)
+		if err != nil {
+			p.err = p.c.Fail(ctx, "list", "", err)
+			break
+		}
+		var objs []storage.Object
+		if objs, p.err = p.take(page); p.err != nil && p.err != io.EOF {
+			break
+		}
+		if len(objs) > 0 {
+			return objs, nil
+		}
+	}
+	p.buf = nil
+	return nil, p.err
+}
+
+func (p *pages) Close() error {
+	if p.err == nil {
+		p.err = io.EOF
+	}
+	return nil
+}
+
+// fetch gets the next answer.
+func (p *pages) fetch(ctx context.Context) (s3xml.Page, error) {
+	resp, err := p.c.do(ctx, request{method: http.MethodGet, query: p.query()})
+	if err != nil {
+		return s3xml.Page{}, err
+	}
+	defer resp.Body.Close()
+	if p.buf, err = readAll(p.buf[:0], resp.Body, resp.ContentLength); err != nil {
+		return s3xml.Page{}, err
+	}
+	page, err := p.dec.List(p.buf)
+	if err == nil {
+		return page, nil
+	}
+	var f *s3xml.Fault
+	if errors.As(err, &f) {
+		return s3xml.Page{}, &Fault{Status: resp.StatusCode, Code: f.Code, Message: f.Message}
+	}
+	return s3xml.Page{}, p.c.fail("list", "", storage.ErrBusy, "unreadable answer: %w", err)
+}
+
+// query is escaped and in order.
+func (p *pages) query() string {
+	d := p.c.Dialect
+	var b strings.Builder
+	add := func(name, v string) {
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(name)
+		b.WriteByte('=')
+		b.WriteString(escapeQuery(v))
+	}
+	if p.token != "" {
+		add("continuation-token", p.token)
+	}
+	if d.EncodeKeys {
+		add("encoding-type", "url")
+	}
+	if !d.ListV1 {
+		add("list-type", "2")
+	} else if p.after != "" {
+		add("marker", p.after)
+	}
+	add("max-keys", strconv.Itoa(p.max))
+	add("prefix", p.c.prefix)
+	if !d.ListV1 && p.token == "" && p.after != "" {
+		add("start-after", p.after)
+	}
+	return b.String()
+}
+
+// take checks a page, moves the cursor behind it and returns what was asked
+// for of it. io.EOF comes with the last page.
+func (p *pages) take(page s3xml.Page) ([]storage.Object, error) {
+	objs := page.Objects[:0]
+	past := false
+	for _, o := range page.Objects {
+		key, ok := p.c.ownKey(o.Key)
+		if !ok || o.Key <= p.last {
+			return nil, p.broken("%q comes after %q", o.Key, p.last)
+		}
+		p.last = o.Key
+		if past = p.r.Last != "" && key > p.r.Last; past {
+			break
+		}
+		if key > p.r.After { // the prefix itself is "", and nobody's key
+			o.Key = key
+			objs = append(objs, o)
+		}
+	}
+	switch {
+	case past || !page.Truncated && len(page.Objects) < p.max:
+		return objs, io.EOF
+	case !page.Truncated:
+		// MinIO, asked to start after a key two levels deep, may call a full
+		// page the last one. Ask again from there.
+		p.token, p.after = "", p.last
+		return objs, nil
+	}
+	return objs, p.advance(page)
+}
+
+// advance finds where the next page starts, and refuses to stand still.
+func (p *pages) advance(page s3xml.Page) error {
+	if !p.c.Dialect.ListV1 {
+		if page.NextToken == "" || page.NextToken == p.token {
+			return p.broken("continuation token %.40q after %.40q", page.NextToken, p.token)
+		}
+		p.token = page.NextToken
+		return nil
+	}
+	marker := page.NextMarker
+	if marker == "" {
+		marker = p.last
+	}
+	if marker <= p.after {
+		return p.broken("marker %q after %q", marker, p.after)
+	}
+	p.after = marker
+	return nil
+}
+
+func (p *pages) broken(form string, args ...any) error {
+	return p.c.fail("list", "", storage.ErrUnsupported, "%w: %s", errOrder, fmt.Sprintf(form, args...))
+}
+
+// readAll reads a bounded answer into buf.
+func readAll(buf []byte, r io.Reader, size int64) ([]byte, error) {
+	if size > maxPage {
+		return buf, fmt.Errorf("an answer of %d bytes", size)
+	}
+	if need := int(max(size, 0)) + 1; cap(buf) < need {
+		buf = make([]byte, 0, max(need, 64<<10))
+	}
+	for {
+		if len(buf) == cap(buf) {
+			if len(buf) > maxPage {
+				return buf, errors.New("an answer without end")
+			}
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return buf, err
+		}
+	}
+}

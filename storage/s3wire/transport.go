@@ -1,0 +1,90 @@
+package s3wire
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+)
+
+// Limits bound connections. The zero value is good for 128 workers.
+type Limits struct {
+	MaxIdle int           // kept-alive connections; 0: 128. Not fewer than workers
+	Dial    time.Duration // to connect, and again for TLS; 0: 5 s
+	Stall   time.Duration // a connection on which nothing moves for that long fails; 0: 60 s
+	// Proxy as in http.Transport; nil: none. The environment is the caller's business.
+	Proxy func(*http.Request) (*url.URL, error)
+
+	CAFile             string // PEM file of certificates to trust instead of the system's
+	InsecureSkipVerify bool   // trust any certificate
+}
+
+// Transport returns connections that fit the drivers: HTTP/1.1, bodies never
+// decoded, nothing that can hang for ever.
+func Transport(l Limits) (*http.Transport, error) {
+	conf := &tls.Config{InsecureSkipVerify: l.InsecureSkipVerify, MinVersion: tls.VersionTLS12} //nolint:gosec // asked for
+	if l.CAFile != "" {
+		pem, err := os.ReadFile(l.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New(l.CAFile + " holds no certificate")
+		}
+	}
+	idle, dial, stall := or(l.MaxIdle, 128), or(l.Dial, 5*time.Second), or(l.Stall, time.Minute)
+	d := &net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy: l.Proxy,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := d.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &watched{c, stall}, nil
+		},
+		TLSClientConfig:     conf,
+		TLSHandshakeTimeout: dial,
+		MaxIdleConns:        idle,
+		MaxIdleConnsPerHost: idle,
+		IdleConnTimeout:     50 * time.Second, // stores close theirs after 60 s and more
+		DisableCompression:  true,
+		WriteBufferSize:     64 << 10, // headers and a small body leave in one write
+		ReadBufferSize:      16 << 10, // and arrive in one read; larger reads go past it
+	}, nil
+}
+
+func or[T comparable](v, instead T) T {
+	var zero T
+	if v == zero {
+		return instead
+	}
+	return v
+}
+
+// watched is a connection that fails when nothing moves. Writing counts also
+// for the answer that is awaited meanwhile.
+type watched struct {
+	net.Conn
+	stall time.Duration
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	if err := w.SetReadDeadline(time.Now().Add(w.stall)); err != nil {
+		return 0, err
+	}
+	return w.Conn.Read(p)
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	if err := w.SetDeadline(time.Now().Add(w.stall)); err != nil {
+		return 0, err
+	}
+	return w.Conn.Write(p)
+}

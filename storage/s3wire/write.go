@@ -1,0 +1,253 @@
+package s3wire
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/dialect"
+)
+
+// maxBuffered is the largest body that is read before its request is sent, so
+// that its checksum can be a header. Every concurrent write may hold as much.
+const maxBuffered = 128 << 10
+
+// upload is the body of a write and how it is proven.
+type upload struct {
+	op, key string
+	query   string // of a part
+	header  http.Header
+	size    int64
+	md5     func() []byte // as in storage.PutOptions
+}
+
+// Put writes an object whole.
+func (c *Client) Put(ctx context.Context, key string, body io.Reader, o storage.PutOptions) (storage.Object, error) {
+	if err := c.CheckKey("put", key); err != nil {
+		return storage.Object{}, err
+	}
+	if limit := c.Dialect.MaxPut; o.Size > limit && limit > 0 {
+		return storage.Object{}, c.fail("put", key, storage.ErrTooLarge, "%d bytes, at most %d", o.Size, limit)
+	}
+	if (o.IfAbsent || o.IfVersion != nil) && !c.Dialect.ConditionalPut {
+		return storage.Object{}, c.fail("put", key, storage.ErrUnsupported, "conditional writes")
+	}
+	h := make(http.Header, 16)
+	if err := SetHeader(h, o.Meta); err != nil {
+		return storage.Object{}, c.fail("put", key, storage.ErrInvalid, "%w", err)
+	}
+	if o.IfAbsent {
+		h["If-None-Match"] = []string{"*"}
+	} else {
+		pin(h, o.IfVersion)
+	}
+	tag, err := c.send(ctx, upload{op: "put", key: key, header: h, size: o.Size, md5: o.MD5}, body)
+	if err != nil {
+		return storage.Object{}, conditionKind(err, o)
+	}
+	return storage.Object{Key: key, Size: o.Size, ETag: tag}, nil
+}
+
+// conditionKind says which condition failed.
+func conditionKind(err error, o storage.PutOptions) error {
+	var e *storage.Error
+	if errors.As(err, &e) {
+		switch {
+		case o.IfAbsent && e.Kind == storage.ErrChanged:
+			e.Kind = storage.ErrExists
+		case o.IfVersion != nil && e.Kind == storage.ErrNotFound:
+			e.Kind = storage.ErrChanged
+		}
+	}
+	return err
+}
+
+// UploadPart writes one part of a multipart upload.
+func (c *Client) UploadPart(ctx context.Context, key, id string, n int, body io.Reader, o storage.PartOptions) (storage.Part, error) {
+	if err := c.CheckKey("upload part", key); err != nil {
+		return storage.Part{}, err
+	}
+	if o.Size > c.Dialect.MaxPart {
+		return storage.Part{}, c.fail("upload part", key, storage.ErrTooLarge, "%d bytes, at most %d", o.Size, c.Dialect.MaxPart)
+	}
+	query := "partNumber=" + strconv.Itoa(n) + "&uploadId=" + escapeQuery(id)
+	tag, err := c.send(ctx, upload{op: "upload part", key: key, query: query, header: make(http.Header, 8), size: o.Size, md5: o.MD5}, body)
+	if err != nil {
+		return storage.Part{}, err
+	}
+	return storage.Part{Number: n, Size: o.Size, ETag: tag}, nil
+}
+
+// send writes a body and returns the ETag, once the store has proven that it
+// holds those bytes.
+func (c *Client) send(ctx context.Context, u upload, body io.Reader) (tag string, err error) {
+	var resp *http.Response
+	var sum []byte // MD5, if anybody knows it
+	switch {
+	case u.size < 0:
+		return "", c.fail(u.op, u.key, storage.ErrInvalid, "a size of %d bytes", u.size)
+	case ctx.Err() != nil: // before anything is read
+		err = ctx.Err()
+	case u.size <= maxBuffered:
+		resp, sum, err = c.sendBuffered(ctx, u, body)
+	default:
+		resp, sum, err = c.sendStream(ctx, u, body)
+	}
+	if err != nil {
+		return "", c.Fail(ctx, u.op, u.key, err)
+	}
+	discard(resp)
+	if tag = etag(resp.Header); tag == "" {
+		return "", c.fail(u.op, u.key, storage.ErrUnsupported, "the answer names no ETag")
+	}
+	if sum != nil && c.Dialect.ETagIsMD5 && !encrypted(resp.Header) {
+		o := storage.Object{ETag: tag}
+		if got, ok := o.PlainMD5(); ok && !bytes.Equal(got, sum) {
+			return "", c.fail(u.op, u.key, storage.ErrCorrupt, "sent %s, the store holds %s", hex.EncodeToString(sum), tag)
+		}
+	}
+	return tag, nil
+}
+
+// encrypted tells whether the ETag is no MD5 because of how the store encrypts.
+func encrypted(h http.Header) bool {
+	return strings.HasPrefix(first(h, "X-Amz-Server-Side-Encryption"), "aws:kms") ||
+		first(h, "X-Amz-Server-Side-Encryption-Customer-Algorithm") != ""
+}
+
+// sendBuffered reads the body first; nothing is sent if its length is wrong.
+func (c *Client) sendBuffered(ctx context.Context, u upload, r io.Reader) (*http.Response, []byte, error) {
+	buf := c.bufs.Get().(*[]byte)
+	src := exact{r: r, left: u.size}
+	data := (*buf)[:u.size]
+	if _, err := io.ReadFull(&src, data); err != nil {
+		c.bufs.Put(buf)
+		return nil, nil, src.cause(err)
+	}
+	if src.err == nil { // an empty body, or one that has not said that it ended
+		if _, err := src.Read(nil); err != io.EOF {
+			c.bufs.Put(buf)
+			return nil, nil, src.cause(err)
+		}
+	}
+	sum := c.addChecksum(u, data)
+	body := &lent{r: bytes.NewReader(data)}
+	req := request{method: http.MethodPut, key: c.FullKey(u.key), query: u.query, header: u.header, size: u.size}
+	var again []*lent
+	if u.size > 0 {
+		req.body = body
+		req.getBody = func() (io.ReadCloser, error) { // a kept-alive connection was closed meanwhile
+			l := &lent{r: bytes.NewReader(data)}
+			again = append(again, l)
+			return l, nil
+		}
+	}
+	resp, err := c.do(ctx, req)
+	body.take()
+	for _, l := range again {
+		l.take()
+	}
+	c.bufs.Put(buf)
+	return resp, sum, err
+}
+
+// addChecksum sets the proof that goes with a body known whole and returns its
+// MD5 if somebody knows it.
+func (c *Client) addChecksum(u upload, data []byte) (sum []byte) {
+	if u.md5 != nil {
+		sum = u.md5()
+	}
+	switch c.Dialect.Checksum {
+	case dialect.CRC32C:
+		var b [4]byte
+		crc := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
+		b[0], b[1], b[2], b[3] = byte(crc>>24), byte(crc>>16), byte(crc>>8), byte(crc)
+		u.header["X-Amz-Checksum-Crc32c"] = []string{base64.StdEncoding.EncodeToString(b[:])}
+	case dialect.MD5:
+		if sum == nil {
+			s := md5.Sum(data)
+			sum = s[:]
+		}
+		u.header["Content-Md5"] = []string{base64.StdEncoding.EncodeToString(sum)}
+	}
+	return sum
+}
+
+// sendStream sends the body as it comes.
+func (c *Client) sendStream(ctx context.Context, u upload, r io.Reader) (*http.Response, []byte, error) {
+	src := &exact{r: r, left: u.size}
+	req := request{method: http.MethodPut, key: c.FullKey(u.key), query: u.query, header: u.header, size: u.size}
+	body := &lent{r: src}
+	switch c.Dialect.Checksum {
+	case dialect.CRC32C:
+		src.sum = crc32.New(crc32.MakeTable(crc32.Castagnoli))
+		body.r = &trailed{src: src, left: u.size}
+		u.header["X-Amz-Trailer"] = []string{trailerName}
+		u.header["X-Amz-Decoded-Content-Length"] = []string{strconv.FormatInt(u.size, 10)}
+		u.header["Content-Encoding"] = []string{chunkedEncoding(first(u.header, "Content-Encoding"))}
+		req.payload, req.size = "STREAMING-UNSIGNED-PAYLOAD-TRAILER", framed(u.size)
+	case dialect.MD5:
+		if u.md5 == nil {
+			src.sum = md5.New()
+		}
+	}
+	req.body = body
+	resp, err := c.do(ctx, req)
+	body.take()
+	if cause := src.cause(nil); cause != nil { // the request failed because of it
+		if resp != nil {
+			resp.Body.Close()
+		}
+		return nil, nil, cause
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if src.err != io.EOF {
+		resp.Body.Close()
+		return nil, nil, &Fault{Status: resp.StatusCode, Message: "success was answered before all was sent"}
+	}
+	return resp, src.md5(u, c.Dialect.Checksum), nil
+}
+
+// chunkedEncoding puts the framing in front of the object's own encoding;
+// stores take it off.
+func chunkedEncoding(own string) string {
+	if own == "" {
+		return "aws-chunked"
+	}
+	return "aws-chunked," + own
+}
+
+// cause returns what is wrong with the body, or else what there is.
+func (e *exact) cause(instead error) error {
+	if e.err != nil && e.err != io.EOF {
+		return e.err
+	}
+	return instead
+}
+
+// md5 returns the MD5 of a body that was read to its end, if anybody knows it.
+func (e *exact) md5(u upload, form dialect.Checksum) []byte {
+	var own hash.Hash
+	if form == dialect.MD5 {
+		own = e.sum
+	}
+	switch {
+	case u.md5 != nil:
+		return u.md5()
+	case own != nil:
+		return own.Sum(nil)
+	}
+	return nil
+}

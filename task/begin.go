@@ -1,0 +1,269 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/consumers/transfer"
+	"github.com/sluice-sync/sluice/producers/list"
+	"github.com/sluice-sync/sluice/storage"
+)
+
+// begin resumes the unfinished run or starts a new one, after all results that
+// are stored have been projected: an object whose result is known is not
+// copied again.
+func (t *Task) begin(ctx context.Context, freshBus bool) error {
+	var old run
+	had, err := load(t.st, recordRun, &old)
+	if err != nil {
+		return err
+	}
+	results, err := t.streams.Results(ctx, projectorName, true)
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	proj, err := newProjector(t.st, results, old.ID, t.now)
+	if err != nil {
+		return err
+	}
+	if err := proj.drain(ctx, t.streams, projectorName); err != nil {
+		return fmt.Errorf("results of the last run: %w", err)
+	}
+	why, err := t.mustRescan(ctx, had, &old, proj, freshBus)
+	if err != nil {
+		return err
+	}
+	rec := old
+	if why != "" {
+		rec = run{ID: newRunID(t.now()), Spec: t.cfg.Spec.hash(), Phase: phaseScanning, Started: t.now()}
+		proj.begin(rec.ID)
+		t.fresh = true
+	}
+	rec.Starts++
+	if t.cfg.Spec.Filter != nil {
+		if t.filter, err = t.cfg.Spec.Filter(rec.Started); err != nil {
+			return err
+		}
+	}
+	rec.Boot = t.cfg.BootID
+	t.mu.Lock()
+	t.rec, t.proj = rec, proj
+	if rec.Phase == phaseDeleting {
+		t.phase = phaseDeleting
+	}
+	t.mu.Unlock()
+	if err := t.writeBegin(rec, old.ID); err != nil {
+		return err
+	}
+	if !t.fresh || t.cfg.RetryOnly {
+		return nil
+	}
+	return t.sweep(ctx)
+}
+
+// mustRescan says why the last run cannot be continued; "" if it can.
+func (t *Task) mustRescan(ctx context.Context, had bool, old *run, proj *projector, freshBus bool) (string, error) {
+	switch {
+	case !had:
+		return "first run", nil
+	case old.Phase == phaseDone && !t.cfg.RetryOnly:
+		return "last run is done", nil
+	case t.cfg.RetryOnly && old.Phase == phaseDone:
+		return "", nil
+	case old.Spec != t.cfg.Spec.hash():
+		t.cfg.Notify(Info, "the options changed since the last run: listing again")
+		return "options changed", nil
+	}
+	lost, err := t.busLost(ctx, old, proj, freshBus)
+	if lost != "" {
+		t.cfg.Notify(Warn, lost+": listing again; what is at the target already is not copied again")
+	}
+	return lost, err
+}
+
+// busLost says how acknowledged messages were lost; "" if they were not.
+func (t *Task) busLost(ctx context.Context, old *run, proj *projector, freshBus bool) (string, error) {
+	if freshBus {
+		return "the bus lost its streams", nil
+	}
+	if old.Boot != t.cfg.BootID {
+		return "the machine was restarted in the middle of a run", nil
+	}
+	st, err := t.streams.State(ctx)
+	if err != nil {
+		return "", err
+	}
+	if c, _ := proj.counters(); st.ResultsLast < c.ResultSeq {
+		return "the bus lost results", nil
+	}
+	if old.MarkSeq == 0 {
+		return "", nil
+	}
+	mark, err := t.streams.Mark(ctx, old.MarkSeq)
+	if errors.Is(err, bus.ErrLost) || err == nil && mark != "" && mark != old.Mark {
+		return "the bus lost events", nil
+	}
+	return "", err
+}
+
+// writeBegin records the run; a new one drops what only the last one needed.
+func (t *Task) writeBegin(rec run, last string) error {
+	b := t.st.Batch()
+	defer b.Discard()
+	if err := put(b, recordRun, &rec); err != nil {
+		return err
+	}
+	if t.fresh {
+		c, _ := t.proj.counters()
+		if err := put(b, recordCounters, &c); err != nil {
+			return err
+		}
+		if last != "" {
+			b.DropCursors(last)
+			b.DropCandidates(last)
+		}
+		if err := t.dropRetrying(b); err != nil {
+			return err
+		}
+	}
+	if err := b.Commit(true); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// sweep removes what a killed process left at a file target, once per run.
+// Uploads that will be resumed stay.
+func (t *Task) sweep(ctx context.Context) error {
+	s, ok := storage.As[storage.Sweeper](t.cfg.Target)
+	if !ok {
+		return nil
+	}
+	keep := map[string]bool{}
+	for after := ""; ; {
+		recs, err := t.st.Uploads(after, 1000)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		for _, r := range recs {
+			if u, err := transfer.DecodeUpload(r.Record); err == nil {
+				keep[u.ID] = true
+			}
+			after = r.Key
+		}
+		if len(recs) < 1000 {
+			break
+		}
+	}
+	if _, err := s.Sweep(ctx, keep); err != nil {
+		return fmt.Errorf("sweep the target: %w", err)
+	}
+	return nil
+}
+
+func (t *Task) listConfig() list.Config {
+	s := t.cfg.Spec
+	cfg := list.Config{
+		Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Rule: s.Rule,
+		BulkThreshold: s.Threshold, Deletes: s.Delete, Publish: t.pub.publish, State: listState{t.st, t.rec.ID},
+	}
+	if t.filter != nil && !t.filter.Empty() {
+		cfg.Select, cfg.KeyRules = t.filter.Object, t.filter.Key
+		if t.filter.HasRegexp() {
+			cfg.KeyRules = t.ownKey
+		}
+	}
+	return cfg
+}
+
+// ownKey lets regular expressions delete only what this task once wrote or
+// found equal: such rules are easy to get wrong.
+func (t *Task) ownKey(key string) bool {
+	if !t.filter.Key(key) {
+		return false
+	}
+	row, ok, err := t.st.Row(key)
+	return err == nil && ok && row.Dst != ""
+}
+
+func (t *Task) transferConfig() transfer.Config {
+	s := t.cfg.Spec
+	return transfer.Config{
+		Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Workers: s.Workers,
+		BulkWorkers: s.BulkWorkers, Threshold: s.Threshold, PartSize: s.PartSize, Tries: s.Tries, Overwrite: s.Overwrite,
+		Deletes: s.Delete, GiveUpAfter: s.GiveUpAfter,
+	}
+}
+
+// housekeeping keeps the mark, trims the streams and watches the disk.
+func (t *Task) housekeeping(ctx context.Context) error {
+	for n := 0; ; n++ {
+		if pause(ctx, time.Second) != nil {
+			return nil
+		}
+		if err := t.keepMark(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if n%5 == 4 {
+			if err := t.streams.Trim(ctx, bus.Retain{ResultBytes: retainResults}); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("trim: %w", err)
+			}
+		}
+		if err := t.watchDisk(); err != nil {
+			return err
+		}
+		if c, _ := t.proj.counters(); t.cfg.Spec.MaxErrors > 0 && c.Failed+c.FailedDel >= t.cfg.Spec.MaxErrors {
+			return fmt.Errorf("%w: %d, the limit is %d", ErrMaxErrors, c.Failed+c.FailedDel, t.cfg.Spec.MaxErrors)
+		}
+	}
+}
+
+// keepMark notes the last acknowledged event, unsynced: a power cut is noticed
+// by the boot id.
+func (t *Task) keepMark(ctx context.Context) error {
+	seq := t.pub.lastSeq()
+	if seq == 0 || seq == t.rec.MarkSeq {
+		return nil
+	}
+	mark, err := t.streams.Mark(ctx, seq)
+	if errors.Is(err, bus.ErrLost) {
+		return fmt.Errorf("event %d: %w; run the same command again, it lists anew", seq, err)
+	}
+	if err != nil || mark == "" {
+		return err
+	}
+	t.mu.Lock()
+	t.rec.MarkSeq, t.rec.Mark = seq, mark
+	rec := t.rec
+	t.mu.Unlock()
+	b := t.st.Batch()
+	defer b.Discard()
+	if err := put(b, recordRun, &rec); err != nil {
+		return err
+	}
+	return b.Commit(false)
+}
+
+func (t *Task) watchDisk() error {
+	if t.cfg.FreeBytes == nil {
+		return nil
+	}
+	free, err := t.cfg.FreeBytes()
+	if err != nil {
+		return fmt.Errorf("free space under the state: %w", err)
+	}
+	why := ""
+	if free < stateFloor {
+		why = fmt.Sprintf("only %d MiB are free under the state directory, %d MiB are needed", free>>20, stateFloor>>20)
+	}
+	if t.gate.set(why) {
+		if why == "" {
+			why = "there is space under the state directory again"
+		}
+		t.cfg.Notify(Warn, why)
+	}
+	return nil
+}

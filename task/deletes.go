@@ -1,0 +1,101 @@
+package task
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/storage"
+)
+
+// deletes publishes the target keys that the source does not hold, if
+// everything says that this is meant.
+func (t *Task) deletes(ctx context.Context) error {
+	if !t.cfg.Spec.Delete {
+		return nil
+	}
+	n, err := t.st.CandidateCount(t.rec.ID)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if n == 0 {
+		return nil
+	}
+	why, err := t.mayDelete(ctx, n)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		t.mu.Lock()
+		t.held = n
+		t.mu.Unlock()
+		return fmt.Errorf("%w: %s; %d objects stay at the target", ErrDeletesHeld, why, n)
+	}
+	t.mu.Lock()
+	t.rec.Phase = phaseDeleting
+	t.phase = phaseDeleting
+	rec := t.rec
+	t.mu.Unlock()
+	if err := t.saveRun(rec); err != nil {
+		return err
+	}
+	return t.publishDeletes(ctx)
+}
+
+// mayDelete says what speaks against deleting n objects; "" if nothing does.
+func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
+	last := t.rec.Passes[len(t.rec.Passes)-1]
+	if last.Unreadable > 0 {
+		return fmt.Sprintf("%d directories could not be listed", last.Unreadable), nil
+	}
+	pages := t.cfg.Source.List(storage.Range{})
+	defer pages.Close()
+	first, err := pages.Next(ctx)
+	if len(first) == 0 {
+		if t.cfg.Spec.MaxDelete.Given && t.cfg.Spec.MaxDelete.allows(n, last.Target) {
+			return "", nil
+		}
+		if err := t.cfg.Source.Check(ctx); err != nil {
+			return "", err
+		}
+		return "the source is empty (--max-delete 100% allows it)", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if !t.cfg.Spec.MaxDelete.allows(n, last.Target) {
+		return fmt.Sprintf("%d of %d objects would be deleted, --max-delete is %s", n, last.Target, t.cfg.Spec.MaxDelete), nil
+	}
+	return "", nil
+}
+
+// publishDeletes turns candidates into events. A candidate is dropped after
+// its event is acknowledged, so that a crash repeats at most one batch.
+func (t *Task) publishDeletes(ctx context.Context) error {
+	for {
+		keys, err := t.st.Candidates(t.rec.ID, "", 1000)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		if len(keys) == 0 {
+			return t.settle(ctx)
+		}
+		// Children sort behind their directory and go first.
+		evs := make([]bus.Event, 0, len(keys))
+		for i := len(keys) - 1; i >= 0; i-- {
+			evs = append(evs, bus.Event{Task: t.cfg.Name, Op: bus.OpDelete, Key: keys[i], Class: bus.ClassScan, Run: t.rec.ID})
+		}
+		if err := t.pub.publish(ctx, evs); err != nil {
+			return err
+		}
+		b := t.st.Batch()
+		for _, k := range keys {
+			b.DropCandidate(t.rec.ID, k)
+		}
+		err = b.Commit(true)
+		b.Discard()
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+	}
+}

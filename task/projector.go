@@ -1,0 +1,406 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/store"
+)
+
+// projector turns results into inventory, ledger and counters. It is their
+// only writer; the retry scheduler's leases go through it too.
+type projector struct {
+	st  *store.Task
+	in  bus.ResultConsumer
+	run string
+	now func() time.Time
+
+	mu      sync.Mutex
+	c       counters
+	changed chan struct{} // closed and replaced with each commit
+}
+
+func newProjector(st *store.Task, in bus.ResultConsumer, runID string, now func() time.Time) (*projector, error) {
+	p := &projector{st: st, in: in, run: runID, now: now, changed: make(chan struct{})}
+	if _, err := load(st, recordCounters, &p.c); err != nil {
+		return nil, err
+	}
+	if p.c.Run != runID {
+		p.c = counters{Run: runID, ResultSeq: p.c.ResultSeq}
+	}
+	return p, nil
+}
+
+// counters returns a copy, and a channel that is closed at the next change.
+func (p *projector) counters() (counters, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.c
+	c.Skipped = maps.Clone(c.Skipped)
+	return c, p.changed
+}
+
+// work projects until ctx ends.
+func (p *projector) work(ctx context.Context) error {
+	for {
+		batches, err := p.in.Fetch(ctx, 16)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("read results: %w", err)
+		}
+		if err := p.apply(batches); err != nil {
+			return err
+		}
+	}
+}
+
+// drain projects what is stored already and returns when nothing is pending.
+func (p *projector) drain(ctx context.Context, s bus.Streams, durable string) error {
+	for {
+		st, err := s.State(ctx)
+		if err != nil {
+			return err
+		}
+		if st.ResultsPending[durable] == 0 {
+			return nil
+		}
+		wait, cancel := context.WithTimeout(ctx, time.Second)
+		batches, err := p.in.Fetch(wait, 16)
+		cancel()
+		if err != nil {
+			if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+				continue
+			}
+			return err
+		}
+		if err := p.apply(batches); err != nil {
+			return err
+		}
+	}
+}
+
+// apply commits some batches at once, synced, and acks them after.
+func (p *projector) apply(batches []bus.ResultBatch) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := p.c
+	next.Skipped = maps.Clone(p.c.Skipped)
+	b := p.st.Batch()
+	defer b.Discard()
+	w := &writer{st: p.st, b: b, c: &next, rows: map[string]store.Row{}, ledger: map[string]*store.Failure{}, now: p.now()}
+	for _, m := range batches {
+		if m.Err != nil {
+			continue // not ours to understand; nothing of it can be counted
+		}
+		for i := range m.Results {
+			if err := w.result(&m.Results[i]); err != nil {
+				return fmt.Errorf("state: %w", err)
+			}
+		}
+		next.ResultSeq = max(next.ResultSeq, m.Seq)
+	}
+	if err := w.flush(); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := put(b, recordCounters, &next); err != nil {
+		return err
+	}
+	if err := b.Commit(true); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	p.c = next
+	close(p.changed)
+	p.changed = make(chan struct{})
+	for _, m := range batches {
+		if err := m.Token.Ack(); err != nil {
+			return fmt.Errorf("ack results: %w", err)
+		}
+	}
+	return nil
+}
+
+// writer folds results into one batch. Rows and failures of the batch are held
+// in memory first, since one key may come twice.
+type writer struct {
+	st     *store.Task
+	b      *store.Batch
+	c      *counters
+	rows   map[string]store.Row
+	ledger map[string]*store.Failure // nil: to be dropped
+	now    time.Time
+}
+
+func (w *writer) row(key string) (store.Row, error) {
+	if r, ok := w.rows[key]; ok {
+		return r, nil
+	}
+	r, _, err := w.st.Row(key)
+	return r, err
+}
+
+func (w *writer) result(r *bus.Result) error {
+	old, err := w.row(r.Key)
+	if err != nil {
+		return err
+	}
+	ours := r.Run == w.c.Run
+	row := store.Row{Run: r.Run, Outcome: outcomeOf(r), Src: old.Src, Dst: old.Dst, Size: r.Size, Moved: r.Moved, At: r.At, Unvouched: r.Unvouched}
+	if old.Run == r.Run {
+		row.Moved += old.Moved
+	}
+	if r.Op == bus.OpDelete {
+		w.deleted(r, &row, &old, ours)
+	} else {
+		w.put(r, &row, &old, ours)
+	}
+	w.rows[r.Key] = row
+	return w.failure(r)
+}
+
+// put replaces what an earlier result of the key in this run had counted.
+func (w *writer) put(r *bus.Result, row, old *store.Row, ours bool) {
+	if r.Outcome == bus.Copied || r.Src != "" {
+		row.Src, row.Dst = r.Src, r.Dst
+	}
+	if r.Outcome == bus.Copied && r.Moved == 0 && old.Run == r.Run && old.Outcome == string(bus.Copied) {
+		row.Unvouched = old.Unvouched
+	}
+	if !ours {
+		return
+	}
+	w.count(old, -1)
+	w.count(row, 1)
+	w.c.Moved += r.Moved
+}
+
+// count adds a row of this run to the counters, or takes it off.
+func (w *writer) count(row *store.Row, n int64) {
+	outcome, reason, del := splitOutcome(row.Outcome)
+	if row.Run != w.c.Run || del {
+		return
+	}
+	switch outcome {
+	case bus.Copied:
+		w.c.Copied += n
+		w.c.Bytes += n * row.Size
+		if row.Unvouched {
+			w.c.Unvouched += n
+		}
+	case bus.Skipped:
+		if w.c.Skipped == nil {
+			w.c.Skipped = map[string]int64{}
+		}
+		w.c.Skipped[reason] += n
+		w.c.SkipBytes += n * row.Size
+		if w.c.Skipped[reason] == 0 {
+			delete(w.c.Skipped, reason)
+		}
+	case bus.GivenUp:
+		w.c.Failed += n
+		w.c.SkipBytes += n * row.Size
+	case bus.Retrying:
+		w.c.Retrying += n
+	}
+}
+
+// deletePrefix marks the outcomes of deletes in rows; a reason follows a colon.
+const deletePrefix = "delete/"
+
+// outcomeOf is what a row keeps of a result's outcome: enough to take it off
+// the counters again.
+func outcomeOf(r *bus.Result) string {
+	o := string(r.Outcome)
+	if r.Outcome == bus.Skipped {
+		o += ":" + r.Reason
+	}
+	if r.Op == bus.OpDelete {
+		o = deletePrefix + o
+	}
+	return o
+}
+
+func splitOutcome(s string) (o bus.Outcome, reason string, del bool) {
+	s, del = strings.CutPrefix(s, deletePrefix)
+	s, reason, _ = strings.Cut(s, ":")
+	return bus.Outcome(s), reason, del
+}
+
+// deleted counts a delete once per key and run. What the key counted as a put
+// stays counted.
+func (w *writer) deleted(r *bus.Result, row, old *store.Row, ours bool) {
+	if r.Outcome == bus.Deleted {
+		row.Src, row.Dst = "", ""
+	}
+	if !ours {
+		return
+	}
+	w.countDelete(old, -1)
+	w.countDelete(row, 1)
+}
+
+func (w *writer) countDelete(row *store.Row, n int64) {
+	outcome, _, del := splitOutcome(row.Outcome)
+	if !del || row.Run != w.c.Run {
+		return
+	}
+	switch outcome {
+	case bus.Deleted:
+		w.c.Deleted += n
+	case bus.Retrying:
+		w.c.RetryDel += n
+	case bus.GivenUp:
+		w.c.FailedDel += n
+	}
+}
+
+// failure keeps the ledger: a row as long as the key is not settled.
+func (w *writer) failure(r *bus.Result) error {
+	if r.Outcome != bus.Retrying && r.Outcome != bus.GivenUp {
+		w.ledger[r.Key] = nil
+		return nil
+	}
+	first := r.At
+	if f, ok := w.ledger[r.Key]; ok && f != nil {
+		first = f.First
+	} else if !ok {
+		f, found, err := w.st.Failure(r.Key)
+		if err != nil {
+			return err
+		}
+		if found {
+			first = f.First
+		}
+	}
+	f := &store.Failure{
+		Key: r.Key, Op: string(r.Op), Class: string(r.Class), Cause: r.Cause, Error: r.Error, Tries: r.Tries,
+		First: first, Last: r.At, NextTry: r.NextTry, GivenUp: r.Outcome == bus.GivenUp,
+	}
+	ev := r.Event
+	if ev == nil {
+		ev = &bus.Event{Task: r.Task, Op: r.Op, Key: r.Key, Kind: r.Kind, Size: r.Size, Class: r.Class, Run: r.Run}
+	}
+	f.Event = bus.AppendEvent(nil, ev)
+	w.ledger[r.Key] = f
+	return nil
+}
+
+func (w *writer) flush() error {
+	for key, row := range w.rows {
+		w.b.PutRow(key, row)
+	}
+	for key, f := range w.ledger {
+		if f == nil {
+			_, found, err := w.st.Failure(key)
+			if err != nil {
+				return err
+			}
+			if found {
+				w.b.DropFailure(key)
+			}
+			continue
+		}
+		w.b.PutFailure(*f)
+	}
+	return nil
+}
+
+// begin starts the counters of a new run. The caller commits them.
+func (p *projector) begin(run string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.run = run
+	p.c = counters{Run: run, ResultSeq: p.c.ResultSeq}
+}
+
+// lease puts off retries that were just published.
+func (p *projector) lease(due []store.Failure, until time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.st.Batch()
+	defer b.Discard()
+	for _, f := range due {
+		// A result may have settled it in the meantime.
+		now, ok, err := p.st.Failure(f.Key)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		if ok && now.NextTry.Equal(f.NextTry) && !now.GivenUp {
+			now.NextTry = until
+			b.PutFailure(now)
+		}
+	}
+	if err := b.Commit(true); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// reopen makes all given-up objects due now, with a full set of tries.
+func (p *projector) reopen(now time.Time) (n int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := p.c
+	next.Skipped = maps.Clone(p.c.Skipped)
+	w := &writer{st: p.st, c: &next}
+	for after := ""; ; {
+		fs, err := p.st.Failures(after, 1000)
+		if err != nil {
+			return n, fmt.Errorf("state: %w", err)
+		}
+		b := p.st.Batch()
+		for _, f := range fs {
+			after = f.Key
+			if !f.GivenUp {
+				continue
+			}
+			n++
+			if err := w.reopen(b, f, now); err != nil {
+				b.Discard()
+				return n, fmt.Errorf("state: %w", err)
+			}
+		}
+		if err := put(b, recordCounters, &next); err != nil {
+			b.Discard()
+			return n, err
+		}
+		err = b.Commit(true)
+		b.Discard()
+		if err != nil {
+			return n, fmt.Errorf("state: %w", err)
+		}
+		p.c = next
+		next.Skipped = maps.Clone(next.Skipped)
+		if len(fs) < 1000 {
+			break
+		}
+	}
+	close(p.changed)
+	p.changed = make(chan struct{})
+	return n, nil
+}
+
+// reopen takes one failure off the counters and parks it as due.
+func (w *writer) reopen(b *store.Batch, f store.Failure, now time.Time) error {
+	f.GivenUp, f.Tries, f.NextTry = false, 0, now
+	b.PutFailure(f)
+	old, ok, err := w.st.Row(f.Key)
+	if err != nil || !ok {
+		return err
+	}
+	row := old
+	row.Outcome = outcomeOf(&bus.Result{Op: bus.Op(f.Op), Outcome: bus.Retrying})
+	w.count(&old, -1)
+	w.count(&row, 1)
+	w.countDelete(&old, -1)
+	w.countDelete(&row, 1)
+	b.PutRow(f.Key, row)
+	return nil
+}

@@ -1,0 +1,107 @@
+// Package task composes the parts for one job: it opens the streams, projects
+// results into the store, runs the lister's passes and the transfer, tries
+// failed objects again, deletes what may be deleted and says what happened.
+//
+// It must not know flags, terminals or the environment, nor which driver,
+// bus or logger is behind what it is given.
+package task
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluice-sync/sluice/consumers/transfer"
+	"github.com/sluice-sync/sluice/filter"
+	"github.com/sluice-sync/sluice/keymap"
+	"github.com/sluice-sync/sluice/producers/list"
+)
+
+// Spec says what a job is. The zero value copies everything that differs and
+// deletes nothing.
+type Spec struct {
+	Map keymap.Map
+	// Filter makes the selection as of the start of the run, so that an
+	// interrupted run with an age in it goes on with the same bounds; nil:
+	// everything takes part. Selection is its text, for the hash.
+	Filter    func(start time.Time) (*filter.Filter, error)
+	Selection string
+	Rule      list.Rule
+	// Overwrite guards writes at the target.
+	Overwrite transfer.Policy
+	Delete    bool
+	MaxDelete Cap
+
+	Workers       int           // small objects at once; 0: 32
+	BulkWorkers   int           // objects at or above Threshold at once; 0: 4
+	Threshold     int64         // bytes from which an object is sent in parts; 0: 64 MiB
+	PartSize      int64         // bytes; 0: 16 MiB, raised to fit the target
+	Tries         int           // tries per object before it is given up; 0: 5
+	GiveUpAfter   time.Duration // how long an endpoint may stay unusable; 0: 10 min
+	MaxErrors     int64         // given-up objects that stop the task; 0: no limit
+	ClosingRounds int           // closing passes at most; 0: 3
+}
+
+// Cap bounds how much one run may delete.
+type Cap struct {
+	Count   int64   // objects; -1: no such bound
+	Percent float64 // of the objects that take part at the target; -1: no such bound
+	Given   bool    // asked for, not the default
+}
+
+// DefaultCap is 10 % of the target when that has more than 100 objects.
+func DefaultCap() Cap { return Cap{Count: -1, Percent: 10} }
+
+// ParseCap reads "N", "N%" or "none".
+func ParseCap(s string) (Cap, error) {
+	if s == "" {
+		return DefaultCap(), nil
+	}
+	if s == "none" {
+		return Cap{Count: -1, Percent: -1, Given: true}, nil
+	}
+	if p, ok := strings.CutSuffix(s, "%"); ok {
+		v, err := strconv.ParseFloat(p, 64)
+		if err != nil || v < 0 || v > 100 {
+			return Cap{}, fmt.Errorf("%q is not a share from 0%% to 100%%", s)
+		}
+		return Cap{Count: -1, Percent: v, Given: true}, nil
+	}
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || v < 0 {
+		return Cap{}, fmt.Errorf("%q is neither a number of objects, a share such as 10%%, nor none", s)
+	}
+	return Cap{Count: v, Percent: -1, Given: true}, nil
+}
+
+// allows tells whether n deletes out of total target objects keep the cap.
+func (c Cap) allows(n, total int64) bool {
+	if c.Count >= 0 && n > c.Count {
+		return false
+	}
+	if c.Percent >= 0 && (c.Given || total > 100) && float64(n)*100 > c.Percent*float64(total) {
+		return false
+	}
+	return true
+}
+
+func (c Cap) String() string {
+	switch {
+	case c.Count >= 0:
+		return strconv.FormatInt(c.Count, 10)
+	case c.Percent >= 0:
+		return strconv.FormatFloat(c.Percent, 'g', -1, 64) + "%"
+	}
+	return "none"
+}
+
+// hash is over what decides which objects end up how at the target: a changed
+// hash starts a new scan. How fast it is done does not count.
+func (s Spec) hash() string {
+	from, to, one := s.Map.Only()
+	sum := sha256.Sum256(fmt.Appendf(nil, "1|%q|%+v|%v|%v|%v|%q|%q|%v", s.Selection, s.Rule, s.Overwrite, s.Delete, s.MaxDelete, from, to, one))
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,357 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/consumers/transfer"
+	"github.com/sluice-sync/sluice/filter"
+	"github.com/sluice-sync/sluice/producers/list"
+	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/store"
+)
+
+// Errors of Run, besides those of the engines, the bus and the store.
+var (
+	ErrInterrupted = errors.New("interrupted")
+	ErrMaxErrors   = errors.New("too many failed objects")
+	ErrDeletesHeld = errors.New("deletes were held back")
+)
+
+const (
+	projectorName = "projector"
+	retainResults = 64 << 20
+	// stateFloor is the free space below which the task pauses before the
+	// state or the bus run into a full disk.
+	stateFloor = 256 << 20
+)
+
+// Level says how much a notice matters.
+type Level int
+
+// The levels of a notice.
+const (
+	Info Level = iota
+	Warn
+)
+
+// Config is what a task is made of. All fields but FreeBytes, Notify and Now
+// are required.
+type Config struct {
+	Name      string
+	Spec      Spec
+	Source    storage.Source
+	Target    storage.Bucket
+	Bus       bus.Bus
+	Store     *store.Store
+	BootID    string                 // of the machine; a changed one means that unsynced writes may be lost
+	FreeBytes func() (uint64, error) // free space under the state; nil: not watched
+	Notify    func(Level, string)    // told what an operator should know; must not block
+	Now       func() time.Time
+	// RetryOnly tries the given-up objects of the ledger again and lists nothing.
+	RetryOnly bool
+}
+
+// Task is one job. Run it once.
+type Task struct {
+	cfg     Config
+	st      *store.Task
+	streams bus.Streams
+	proj    *projector
+	pub     *publisher
+	gate    *gate
+	started time.Time
+	filter  *filter.Filter
+	fresh   bool // the run was begun by this process
+
+	mu       sync.Mutex
+	rec      run
+	state    string
+	why      string
+	phase    string
+	lister   *list.Lister
+	mover    *transfer.Transfer
+	held     int64
+	changing int64
+}
+
+// New prepares a task; it does no I/O.
+func New(cfg Config) *Task {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Notify == nil {
+		cfg.Notify = func(Level, string) {}
+	}
+	t := &Task{cfg: cfg, st: cfg.Store.Task(cfg.Name), gate: newGate(), state: StateRunning, phase: phaseScanning}
+	t.started = t.now()
+	return t
+}
+
+func (t *Task) now() time.Time { return t.cfg.Now() }
+
+// Run does the job to its end or until ctx ends (ErrInterrupted; the next Run
+// of the same task resumes). It waits for everything it started. The snapshot
+// is the summary, also beside an error.
+func (t *Task) Run(ctx context.Context) (Snapshot, error) {
+	err := t.run(ctx)
+	t.mu.Lock()
+	switch {
+	case err == nil:
+		t.state = StateDone
+	case ctx.Err() != nil:
+		err, t.state = ErrInterrupted, StateInterrupted
+	default:
+		t.state, t.why = StateHalted, err.Error()
+	}
+	t.mu.Unlock()
+	s := t.Snapshot()
+	s.Type = "summary"
+	return s, err
+}
+
+func (t *Task) run(ctx context.Context) error {
+	streams, freshBus, err := t.cfg.Bus.Open(ctx, t.cfg.Name, bus.StreamOptions{})
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	defer streams.Close()
+	t.streams = streams
+	if err := t.begin(ctx, freshBus); err != nil {
+		return err
+	}
+	t.pub = &publisher{streams: streams, backlog: t.backlog, gate: t.gate}
+	t.mu.Lock()
+	t.mover = transfer.New(t.transferConfig(), streams, transferState{t.st})
+	t.mu.Unlock()
+	err = t.work(ctx)
+	if err == nil {
+		return t.finish(ctx)
+	}
+	return err
+}
+
+// work runs the engines and the phases. The transfer drains before the
+// projector stops, so that what was finished is also counted.
+func (t *Task) work(ctx context.Context) error {
+	projecting, stopProjector := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopProjector()
+	moving, stopMoving := context.WithCancelCause(ctx)
+	defer stopMoving(nil)
+
+	projected := make(chan error, 1)
+	go func() {
+		err := t.proj.work(projecting)
+		if err != nil {
+			stopMoving(err)
+		}
+		projected <- err
+	}()
+	g, gctx := errgroup.WithContext(moving)
+	phases, stopPhases := context.WithCancel(gctx)
+	g.Go(func() error {
+		err := t.mover.Run(phases)
+		if phases.Err() == nil && err == nil {
+			err = errors.New("the transfer ended early")
+		}
+		return err
+	})
+	g.Go(func() error { return t.retryLoop(phases) })
+	g.Go(func() error { return t.housekeeping(phases) })
+	g.Go(func() error {
+		defer stopPhases()
+		return t.phases(phases)
+	})
+	err := g.Wait()
+	if cause := context.Cause(moving); err == nil || errors.Is(err, context.Canceled) {
+		if cause != nil && !errors.Is(cause, context.Canceled) {
+			err = cause
+		}
+	}
+	if err != nil {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		t.settleResults(drain)
+	}
+	stopProjector()
+	if perr := <-projected; err == nil {
+		err = perr
+	}
+	return err
+}
+
+// settleResults waits until what the transfer reported is projected.
+func (t *Task) settleResults(ctx context.Context) {
+	for {
+		st, err := t.streams.State(ctx)
+		if err != nil || st.ResultsPending[projectorName] == 0 || pause(ctx, 20*time.Millisecond) != nil {
+			return
+		}
+	}
+}
+
+// phases lists, closes, deletes, in that order.
+func (t *Task) phases(ctx context.Context) error {
+	if t.cfg.RetryOnly {
+		if _, err := t.RetryFailures(); err != nil {
+			return err
+		}
+		return t.settle(ctx)
+	}
+	if t.rec.Phase == phaseScanning {
+		if err := t.scan(ctx); err != nil {
+			return err
+		}
+		if err := t.deletes(ctx); err != nil {
+			return err
+		}
+	} else if err := t.publishDeletes(ctx); err != nil {
+		return err
+	}
+	if s, ok := storage.As[storage.Syncer](t.cfg.Target); ok {
+		if err := s.Sync(ctx); err != nil {
+			return fmt.Errorf("make the target durable: %w", err)
+		}
+	}
+	return nil
+}
+
+// scan lists until a pass finds no difference, at most one pass and the
+// closing rounds.
+func (t *Task) scan(ctx context.Context) error {
+	rounds := t.cfg.Spec.ClosingRounds
+	if rounds == 0 {
+		rounds = 3
+	}
+	for pass := len(t.rec.Passes); ; pass++ {
+		totals, err := t.pass(ctx, pass)
+		if err != nil {
+			return err
+		}
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
+		found := totals.Published + totals.Republished
+		if pass == 0 {
+			c, _ := t.proj.counters()
+			if c.Copied == 0 && t.rec.Starts == 1 {
+				return nil
+			}
+			continue
+		}
+		if found == 0 {
+			return nil
+		}
+		if pass >= rounds {
+			t.mu.Lock()
+			t.changing = found
+			t.mu.Unlock()
+			t.cfg.Notify(Warn, fmt.Sprintf("the source keeps changing: %d objects differed in the last of %d closing passes; run the same command again when it is quiet", found, rounds))
+			return nil
+		}
+	}
+}
+
+func (t *Task) pass(ctx context.Context, pass int) (list.Totals, error) {
+	l := list.New(t.listConfig())
+	t.mu.Lock()
+	t.lister = l
+	if pass > 0 {
+		t.phase = "closing"
+	}
+	t.mu.Unlock()
+	totals, err := l.Run(ctx, pass)
+	if err != nil {
+		return totals, err
+	}
+	t.mu.Lock()
+	rec := t.rec
+	rec.Passes = append(append([]list.Totals(nil), rec.Passes...), totals)
+	t.rec, t.lister = rec, nil
+	t.mu.Unlock()
+	return totals, t.saveRun(rec)
+}
+
+// settle waits until everything published is applied or given up and counted.
+func (t *Task) settle(ctx context.Context) error {
+	for {
+		n, changed := t.pending()
+		if n <= 0 {
+			st, err := t.streams.State(ctx)
+			if err != nil {
+				return err
+			}
+			if idle(st) {
+				if n, _ := t.pending(); n <= 0 {
+					return nil
+				}
+			}
+		}
+		timer := time.NewTimer(10 * time.Millisecond)
+		if n > 0 {
+			timer.Reset(time.Second)
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+func idle(st bus.State) bool {
+	for _, m := range []map[bus.Class]uint64{st.Pending, st.Unacked} {
+		for _, n := range m {
+			if n != 0 {
+				return false
+			}
+		}
+	}
+	return st.ResultsPending[projectorName] == 0
+}
+
+// listedLocked adds up what the completed passes and the present one found.
+// Skips are those of the last completed pass: it saw every key.
+func (t *Task) listedLocked() (list.Totals, map[string]int64) {
+	var sum list.Totals
+	var skipped map[string]int64
+	add := func(p list.Totals) {
+		sum.Published += p.Published
+		sum.PublishedBytes += p.PublishedBytes
+	}
+	for _, p := range t.rec.Passes {
+		add(p)
+		skipped = p.Skipped
+	}
+	if t.lister != nil {
+		p := t.lister.Progress().Totals
+		add(p)
+		if len(t.rec.Passes) == 0 {
+			skipped = p.Skipped
+		}
+	}
+	return sum, maps.Clone(skipped)
+}
+
+func (t *Task) saveRun(rec run) error {
+	b := t.st.Batch()
+	defer b.Discard()
+	if err := put(b, recordRun, &rec); err != nil {
+		return err
+	}
+	if err := b.Commit(true); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
