@@ -45,7 +45,7 @@ func Load(s Sources) (*Set, error) {
 	}
 	if s.ConfigPath != "" {
 		data, err := s.ReadFile(s.ConfigPath)
-		if err != nil && !(s.ConfigOptional && errors.Is(err, fs.ErrNotExist)) {
+		if err != nil && (!s.ConfigOptional || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, fmt.Errorf("the config file cannot be read: %w", err)
 		}
 		c := configFile{s.ConfigPath, references(environ, s.ReadFile)}

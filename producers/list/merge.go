@@ -303,7 +303,7 @@ func (w *worker) row(c *chunk, key string) (Row, error) {
 // for long and a later chunk sees what was written meanwhile.
 func (w *worker) closeRows() {
 	if w.rows != nil {
-		w.rows.Close()
+		_ = w.rows.Close() // Get has told what went wrong
 		w.rows = nil
 	}
 }

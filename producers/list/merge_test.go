@@ -26,8 +26,6 @@ func of(k storage.Kind, key string) storage.Object {
 	return storage.Object{Key: key, Kind: k, ModTime: at(0)}
 }
 
-func files(objects ...storage.Object) []storage.Object { return objects }
-
 // TestMerge compares small places; differences are written "op key reason".
 func TestMerge(t *testing.T) {
 	dir, link, fifo, blind := storage.KindDir, storage.KindSymlink, storage.KindSpecial, storage.KindUnreadable

@@ -29,6 +29,14 @@ type probe struct {
 	horizon string           // no key was seen beyond it; "" is not known
 }
 
+// drop ends a probe that nobody goes on with; there may be none. What is read
+// no more cannot fail in a way that matters.
+func (p *probe) drop() {
+	if p != nil {
+		_ = p.pages.Close()
+	}
+}
+
 // split gives the far part of what is left of the range to another worker, if
 // there is place for one and a key far enough ahead is found.
 func (w *worker) split(ctx context.Context) error {
@@ -54,7 +62,7 @@ func (w *worker) split(ctx context.Context) error {
 	other := &keyRange{id: id, pos: p.after, last: w.last}
 	w.last = p.after
 	if err := w.save(ctx, true, other); err != nil {
-		p.pages.Close()
+		p.drop()
 		return err
 	}
 	w.src.cut(w.last)
@@ -95,19 +103,15 @@ func (w *worker) explore(ctx context.Context, side *stream, b storage.Source) (*
 		i := (lo + hi) / 2
 		p, err := w.probe(ctx, side, b, places[i])
 		if err != nil {
-			if best != nil {
-				best.pages.Close()
-			}
+			best.drop()
 			return nil, err
 		}
 		if len(p.page) < side.largest {
-			p.pages.Close()
+			p.drop()
 			lo, w.horizon = i+1, p.after
 			continue
 		}
-		if best != nil {
-			best.pages.Close()
-		}
+		best.drop()
 		best, hi = p, i
 	}
 	if best != nil {
@@ -121,7 +125,7 @@ func (w *worker) probe(ctx context.Context, side *stream, b storage.Source, afte
 	p := &probe{place: side.place, after: after, pages: b.List(storage.Range{After: after, Last: w.last})}
 	page, err := p.pages.Next(ctx)
 	if err != nil && !errors.Is(err, io.EOF) {
-		p.pages.Close()
+		p.drop()
 		return nil, fmt.Errorf("split a range: %w", err)
 	}
 	p.page = page

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/storage"
 )
 
@@ -219,4 +220,26 @@ func TestMidpoints(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Differences do not wait for a whole page's looks, nor for the next page.
+func TestFirstEventsComeSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, dst := store(space("numeric", 30_000)...), store()
+		src.jitter = func() { time.Sleep(300 * time.Millisecond) }
+		began, first := time.Now(), time.Duration(0)
+		cfg := Config{Run: testRun, Source: src, Target: dst, State: newMemory()}
+		cfg.Publish = func(context.Context, []bus.Event) error {
+			if first == 0 {
+				first = time.Since(began)
+			}
+			return nil
+		}
+		if _, err := New(cfg).Run(context.Background(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if first == 0 || first > 400*time.Millisecond {
+			t.Errorf("first events after %v", first)
+		}
+	})
 }

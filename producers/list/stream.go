@@ -137,12 +137,12 @@ func (s *stream) close() {
 		<-s.coming
 		s.coming = nil
 	}
-	s.pages.Close()
+	_ = s.pages.Close() // all that was asked for has been read
 }
 
 // below tells whether a listing has a key that begins with dir and follows it.
 func below(ctx context.Context, pages storage.Pages, dir string) (bool, error) {
-	defer pages.Close()
+	defer func() { _ = pages.Close() }()
 	page, err := pages.Next(ctx)
 	if errors.Is(err, io.EOF) {
 		return false, nil

@@ -57,9 +57,7 @@ func (s *scan) start(ctx context.Context, r *keyRange, begun *probe) {
 		select {
 		case s.slots <- struct{}{}:
 		case <-ctx.Done():
-			if begun != nil {
-				begun.pages.Close()
-			}
+			begun.drop()
 			return ctx.Err()
 		}
 		defer func() { <-s.slots }()

@@ -124,7 +124,7 @@ func (p *pages) Next(ctx context.Context) ([]storage.Object, error) {
 		return nil, p.dead
 	}
 	page, err := call(ctx, p.b, List, "", func() ([]storage.Object, error) { return p.Pages.Next(ctx) })
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped EOF is a broken connection, not the end
 		p.dead = err
 	}
 	return page, err

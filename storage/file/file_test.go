@@ -1,10 +1,13 @@
 package file
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/storagetest"
@@ -19,8 +22,9 @@ func open(t testing.TB, root string, o Options) *Bucket {
 	return b
 }
 
-// newBucket is a bucket whose root was made by Create. Small sort runs make
-// the suite merge from disk.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// newBucket is a bucket whose root was made by Create.
 func newBucket(t testing.TB) *Bucket {
 	t.Helper()
 	b := open(t, filepath.Join(t.TempDir(), "a", "root"), Options{Owner: "test", TempDir: t.TempDir()})
@@ -33,6 +37,7 @@ func newBucket(t testing.TB) *Bucket {
 func TestSuite(t *testing.T) {
 	for name, run := range map[string]int{"in memory": 0, "runs of 3": 3} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			storagetest.Run(t, storagetest.Harness{
 				New: func(t *testing.T) storage.Bucket {
 					b := newBucket(t)
@@ -67,4 +72,57 @@ func write(t testing.TB, path, data string) {
 	if err := os.WriteFile(path, []byte(data), 0o666); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func put(t testing.TB, b *Bucket, key, data string) storage.Object {
+	t.Helper()
+	o, err := b.Put(t.Context(), key, strings.NewReader(data), storage.PutOptions{Size: int64(len(data))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func list(t testing.TB, b storage.Lister, r storage.Range) (all []storage.Object) {
+	t.Helper()
+	p := b.List(r)
+	defer p.Close()
+	for {
+		page, err := p.Next(t.Context())
+		if err == io.EOF {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, page...)
+	}
+}
+
+func keys(objs []storage.Object) []string {
+	ks := []string{}
+	for _, o := range objs {
+		ks = append(ks, o.Key)
+	}
+	return ks
+}
+
+func wantKind(t testing.TB, err, kind error) {
+	t.Helper()
+	if got, _ := storage.KindOf(err); err == nil || got != kind {
+		t.Errorf("error %v, want %v", err, kind)
+	}
+}
+
+// leftovers are the temporary names anywhere below the root.
+func leftovers(t testing.TB, b *Bucket) (names []string) {
+	t.Helper()
+	err := b.walkTemps(t.Context(), func(_ dir, name string) error {
+		names = append(names, name)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }

@@ -210,3 +210,30 @@ func TestCancel(t *testing.T) {
 		}
 	})
 }
+
+// TestConfirm is repeated like other looks at an object.
+func TestConfirm(t *testing.T) {
+	inner := confirms{mem.New(mem.Options{})}
+	if _, err := inner.Put(t.Context(), "k", strings.NewReader(""), storage.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f := fault.New(inner, 1, fault.Rule{Ops: []fault.Op{fault.Confirm}, Effect: fault.Fail, Times: 2})
+	r, err := retry.New(f, retry.Config{Base: 1}).Open(t.Context(), "k", storage.ReadOptions{Length: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if err := r.Confirm(t.Context()); err != nil || f.Hits()[0] != 2 {
+		t.Errorf("confirm: %v after %d faults", err, f.Hits()[0])
+	}
+}
+
+type confirms struct{ storage.Bucket }
+
+func (c confirms) Open(ctx context.Context, key string, o storage.ReadOptions) (*storage.Reader, error) {
+	r, err := c.Bucket.Open(ctx, key, o)
+	if err == nil {
+		r.Confirm = func(context.Context) error { return nil }
+	}
+	return r, err
+}

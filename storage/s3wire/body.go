@@ -34,15 +34,15 @@ func (e *exact) Read(p []byte) (int, error) {
 		e.sum.Write(p[:n])
 	}
 	switch {
-	case err == io.EOF && e.left > 0:
+	case isEnd(err) && e.left > 0:
 		e.err = &bodyError{fmt.Errorf("ended %d bytes early: %w", e.left, io.ErrUnexpectedEOF)}
-	case err == io.EOF:
+	case isEnd(err):
 		e.err = io.EOF
 		return n, io.EOF
 	case err != nil:
 		e.err = &bodyError{err}
 	case e.left == 0:
-		if e.err = e.atEnd(); e.err == io.EOF {
+		if e.err = e.atEnd(); isEnd(e.err) {
 			return n, io.EOF
 		}
 	}
@@ -52,6 +52,9 @@ func (e *exact) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// isEnd tells the end of a reader from a failure that wraps an io.EOF.
+func isEnd(err error) bool { return err == io.EOF } //nolint:errorlint // see above
+
 // atEnd returns io.EOF if the reader ends here.
 func (e *exact) atEnd() error {
 	var one [1]byte
@@ -60,7 +63,7 @@ func (e *exact) atEnd() error {
 		switch {
 		case n > 0:
 			return &bodyError{errors.New("goes on after its announced length")}
-		case err == io.EOF:
+		case isEnd(err):
 			return io.EOF
 		case err != nil:
 			return &bodyError{err}
@@ -148,7 +151,7 @@ func (t *trailed) Read(p []byte) (int, error) {
 	if t.chunk -= int64(n); t.chunk == 0 && n > 0 {
 		t.frame = append(t.frame, "\r\n"...)
 	}
-	if err == io.EOF { // the frames are still to come
+	if isEnd(err) { // the frames are still to come
 		err = nil
 	}
 	return n, err
@@ -156,8 +159,8 @@ func (t *trailed) Read(p []byte) (int, error) {
 
 // end frames the trailer once the source has proven that it ends.
 func (t *trailed) end() error {
-	if _, err := t.src.Read(nil); err != io.EOF {
-		return errors.Join(err, errTaken)
+	if _, err := t.src.Read(nil); !isEnd(err) {
+		return err
 	}
 	t.trailer = true
 	t.frame = append(t.frame, "0\r\n"+trailerName+":"...)

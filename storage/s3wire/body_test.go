@@ -66,6 +66,7 @@ func TestExact(t *testing.T) {
 		"short":            {bytes.NewReader(make([]byte, 9)), false},
 		"long":             {bytes.NewReader(make([]byte, 11)), false},
 		"fails":            {io.MultiReader(bytes.NewReader(make([]byte, 5)), iotest.ErrReader(boom)), false},
+		"fails with EOF":   {io.MultiReader(bytes.NewReader(make([]byte, 10)), iotest.ErrReader(fmt.Errorf("lost: %w", io.EOF))), false},
 		"fails at the end": {io.MultiReader(bytes.NewReader(make([]byte, 10)), iotest.ErrReader(boom)), false},
 		"never ends":       {io.MultiReader(bytes.NewReader(make([]byte, 10)), stuck{}), false},
 	} {

@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -60,7 +59,6 @@ type Client struct {
 	path         string // in front of every key, ends in "/"
 	prefix       string // in front of every key, "" or ends in "/"
 	signer       signer
-	bufs         sync.Pool // *[]byte of maxBuffered
 }
 
 // New makes no request.
@@ -88,7 +86,6 @@ func New(c Config) (*Client, error) {
 	} else {
 		cl.host = c.Bucket + "." + u.Host
 	}
-	cl.bufs.New = func() any { b := make([]byte, maxBuffered); return &b }
 	return cl, nil
 }
 

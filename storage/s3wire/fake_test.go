@@ -53,7 +53,7 @@ func client(t testing.TB, url, row string, l s3wire.Limits, wrap func(http.Round
 
 func wantKind(t *testing.T, err, kind error) {
 	t.Helper()
-	if got, _ := storage.KindOf(err); got != kind || err == nil {
+	if got, _ := storage.KindOf(err); !errors.Is(got, kind) || err == nil {
 		t.Errorf("error %v, want kind %v", err, kind)
 	}
 	if err != nil && strings.Contains(err.Error(), "SECRET") {
@@ -225,12 +225,12 @@ func TestList(t *testing.T) {
 				t.Fatalf("%s: goes on for ever", name)
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			t.Errorf("%s: taken for the end", name)
 			continue
 		}
 		wantKind(t, err, c.kind)
-		if _, again := p.Next(t.Context()); again != err {
+		if _, again := p.Next(t.Context()); !errors.Is(again, err) {
 			t.Errorf("%s: the dead listing says %v", name, again)
 		}
 	}
@@ -260,7 +260,7 @@ func TestFullPage(t *testing.T) {
 	var keys []string
 	for {
 		page, err := p.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -61,7 +61,7 @@ func (p *pages) Next(ctx context.Context) ([]storage.Object, error) {
 			break
 		}
 		var objs []storage.Object
-		if objs, p.err = p.take(page); p.err != nil && p.err != io.EOF {
+		if objs, p.err = p.take(page); p.err != nil && !isEnd(p.err) {
 			break
 		}
 		if len(objs) > 0 {

@@ -190,9 +190,9 @@ func (b *body) Read(p []byte) (int, error) {
 		n, err = 0, errors.New("more bytes than announced")
 	}
 	switch {
-	case err == io.EOF && b.left == 0:
+	case isEnd(err) && b.left == 0:
 		b.err = io.EOF
-	case err == io.EOF:
+	case isEnd(err):
 		err = fmt.Errorf("the body ended %d bytes early", b.left)
 		fallthrough
 	case err != nil:

@@ -63,9 +63,9 @@ func conditionKind(err error, o storage.PutOptions) error {
 	var e *storage.Error
 	if errors.As(err, &e) {
 		switch {
-		case o.IfAbsent && e.Kind == storage.ErrChanged:
+		case o.IfAbsent && errors.Is(e.Kind, storage.ErrChanged):
 			e.Kind = storage.ErrExists
-		case o.IfVersion != nil && e.Kind == storage.ErrNotFound:
+		case o.IfVersion != nil && errors.Is(e.Kind, storage.ErrNotFound):
 			e.Kind = storage.ErrChanged
 		}
 	}
@@ -99,9 +99,9 @@ func (c *Client) send(ctx context.Context, u upload, body io.Reader) (tag string
 	case ctx.Err() != nil: // before anything is read
 		err = ctx.Err()
 	case u.size <= maxBuffered:
-		resp, sum, err = c.sendBuffered(ctx, u, body)
+		resp, sum, err = c.sendBuffered(ctx, u, body) //nolint:bodyclose // discarded below
 	default:
-		resp, sum, err = c.sendStream(ctx, u, body)
+		resp, sum, err = c.sendStream(ctx, u, body) //nolint:bodyclose // discarded below
 	}
 	if err != nil {
 		return "", c.Fail(ctx, u.op, u.key, err)
@@ -126,38 +126,26 @@ func encrypted(h http.Header) bool {
 }
 
 // sendBuffered reads the body first; nothing is sent if its length is wrong.
+// The buffer is not used again: the transport may still read it after the
+// answer, and only from a plain bytes.Reader does it send headers and body in
+// one write.
 func (c *Client) sendBuffered(ctx context.Context, u upload, r io.Reader) (*http.Response, []byte, error) {
-	buf := c.bufs.Get().(*[]byte)
 	src := exact{r: r, left: u.size}
-	data := (*buf)[:u.size]
-	if _, err := io.ReadFull(&src, data); err != nil {
-		c.bufs.Put(buf)
-		return nil, nil, src.cause(err)
+	data := make([]byte, u.size)
+	_, err := io.ReadFull(&src, data)
+	if err == nil && src.err == nil { // an empty body has not been asked yet
+		_, _ = src.Read(nil)
 	}
-	if src.err == nil { // an empty body, or one that has not said that it ended
-		if _, err := src.Read(nil); err != io.EOF {
-			c.bufs.Put(buf)
-			return nil, nil, src.cause(err)
-		}
+	if err := src.cause(err); err != nil {
+		return nil, nil, err
 	}
 	sum := c.addChecksum(u, data)
-	body := &lent{r: bytes.NewReader(data)}
 	req := request{method: http.MethodPut, key: c.FullKey(u.key), query: u.query, header: u.header, size: u.size}
-	var again []*lent
 	if u.size > 0 {
-		req.body = body
-		req.getBody = func() (io.ReadCloser, error) { // a kept-alive connection was closed meanwhile
-			l := &lent{r: bytes.NewReader(data)}
-			again = append(again, l)
-			return l, nil
-		}
+		req.getBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+		req.body, _ = req.getBody()
 	}
 	resp, err := c.do(ctx, req)
-	body.take()
-	for _, l := range again {
-		l.take()
-	}
-	c.bufs.Put(buf)
 	return resp, sum, err
 }
 
@@ -213,7 +201,7 @@ func (c *Client) sendStream(ctx context.Context, u upload, r io.Reader) (*http.R
 	if err != nil {
 		return nil, nil, err
 	}
-	if src.err != io.EOF {
+	if !isEnd(src.err) {
 		resp.Body.Close()
 		return nil, nil, &Fault{Status: resp.StatusCode, Message: "success was answered before all was sent"}
 	}
@@ -231,7 +219,7 @@ func chunkedEncoding(own string) string {
 
 // cause returns what is wrong with the body, or else what there is.
 func (e *exact) cause(instead error) error {
-	if e.err != nil && e.err != io.EOF {
+	if e.err != nil && !isEnd(e.err) {
 		return e.err
 	}
 	return instead

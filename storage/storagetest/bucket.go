@@ -27,8 +27,8 @@ func checkAndCreate(t *testing.T, h Harness) {
 		t.Errorf("check: %v", err)
 	}
 	wantContent(t, b, "k", []byte("v"))
-	if b.String() == "" || b.String() != b.String() {
-		t.Errorf("String() is %q, then %q", b.String(), b.String())
+	if first, again := b.String(), b.String(); first == "" || first != again {
+		t.Errorf("String() is %q, then %q", first, again)
 	}
 }
 
@@ -53,7 +53,7 @@ func features(t *testing.T, h Harness) {
 func missing(t *testing.T, h Harness) {
 	b := h.New(t)
 	put(t, b, "there", []byte("x"))
-	for _, key := range []string{"missing", "ther", "there2", "no/such/path"} {
+	for _, key := range []string{"missing", "the", "there2", "no/such/path"} {
 		_, err := b.Stat(t.Context(), key)
 		wantError(t, b, err, key, storage.ErrNotFound)
 		_, _, err = read(t.Context(), b, key, whole)

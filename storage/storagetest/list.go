@@ -3,7 +3,6 @@ package storagetest
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"testing"
 
@@ -122,7 +121,7 @@ func listClose(t *testing.T, h Harness) {
 			break
 		}
 	}
-	if _, err := ended.Next(t.Context()); err != io.EOF {
+	if _, err := ended.Next(t.Context()); !atEnd(err) {
 		t.Errorf("after the end: %v, want io.EOF again", err)
 	}
 	for name, p := range map[string]storage.Pages{"never read": never, "midway": midway, "ended": ended} {
@@ -150,7 +149,7 @@ func listCanceled(t *testing.T, h Harness) {
 		if n += len(page); err == nil {
 			continue
 		}
-		if err != io.EOF || n < len(keys) { // all may have come already
+		if !atEnd(err) || n < len(keys) { // all may have come already
 			wantCanceled(t, err)
 		}
 		return
