@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/storage"
@@ -51,7 +52,7 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 	pages := t.cfg.Source.List(storage.Range{})
 	defer pages.Close()
 	first, err := pages.Next(ctx)
-	if len(first) == 0 {
+	if err == io.EOF { //nolint:errorlint // a broken connection may wrap it; only the bare one is the end
 		if t.cfg.Spec.MaxDelete.Given && t.cfg.Spec.MaxDelete.allows(n, last.Target) {
 			return "", nil
 		}
@@ -60,7 +61,7 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 		}
 		return "the source is empty (--max-delete 100% allows it)", nil
 	}
-	if err != nil {
+	if err != nil || len(first) == 0 {
 		return "", err
 	}
 	if !t.cfg.Spec.MaxDelete.allows(n, last.Target) {

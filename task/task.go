@@ -230,6 +230,13 @@ func (t *Task) scan(ctx context.Context) error {
 	if rounds == 0 {
 		rounds = 3
 	}
+	// What an earlier process published must be settled before a closing pass
+	// tells what this run has seen from what is new.
+	if len(t.rec.Passes) > 0 {
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
+	}
 	for pass := len(t.rec.Passes); ; pass++ {
 		totals, err := t.pass(ctx, pass)
 		if err != nil {

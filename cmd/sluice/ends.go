@@ -164,7 +164,7 @@ func single(ctx context.Context, src endpoint.Location, open func(endpoint.Locat
 	}
 	pages := b.List(storage.Range{})
 	defer pages.Close()
-	if objs, err := pages.Next(ctx); len(objs) > 0 || err != nil && !errors.Is(err, io.EOF) {
+	if objs, err := pages.Next(ctx); len(objs) > 0 || err != nil && err != io.EOF { //nolint:errorlint // only the bare one is the end
 		return src, "", nil // there is such a prefix, or the check to come says what is wrong
 	}
 	up, err := open(parent)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/sluice-sync/sluice/consumers/transfer"
 	"github.com/sluice-sync/sluice/space"
@@ -49,7 +50,8 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "sluice: interrupted; the same command resumes")
 		return exitInterrupted
 	}
-	fmt.Fprintf(w, "sluice: %s\n", err)
+	// Joined errors come in lines.
+	fmt.Fprintf(w, "sluice: %s\n", strings.ReplaceAll(err.Error(), "\n", ": "))
 	if h := hint(err); h != "" {
 		fmt.Fprintf(w, "  %s\n", h)
 	}
@@ -77,7 +79,7 @@ func hint(err error) string {
 	case errors.Is(err, task.ErrDeletesHeld):
 		return "nothing was deleted; raise --max-delete if this is meant"
 	case errors.Is(err, storage.ErrNoBucket):
-		return "check the name, or let --create-bucket make the target"
+		return "check the name; --create-bucket makes a target bucket"
 	case errors.Is(err, storage.ErrCredentials):
 		return "check access key, secret key, region and the clock of this machine"
 	case errors.Is(err, storage.ErrDenied):

@@ -112,6 +112,7 @@ Exit codes: 0 all done; 1 could not run or gave up, the same command resumes;
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
+	cmd.SuggestionsMinimumDistance = 2
 	if s := cmd.SuggestionsFor(name); len(s) > 0 {
 		return usagef("there is no command %q; did you mean %s?", name, strings.Join(s, " or "))
 	}

@@ -221,7 +221,7 @@ func TestCut(t *testing.T) {
 	// A write fails as the place would, not as its body.
 	err := write(ctx, b, "new", nil)
 	var e *storage.Error
-	if !errors.As(err, &e) || e.Kind != storage.ErrUnavailable || e.Op != "put" || e.Place != m.String() {
+	if !errors.As(err, &e) || !errors.Is(e.Kind, storage.ErrUnavailable) || e.Op != "put" || e.Place != m.String() {
 		t.Errorf("put: %v", err)
 	}
 	if _, err := m.Stat(ctx, "new"); !errors.Is(err, storage.ErrNotFound) {

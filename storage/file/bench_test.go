@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ func drain(t testing.TB, b storage.Lister) (n int) {
 	defer p.Close()
 	for {
 		page, err := p.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n
 		}
 		if err != nil {
@@ -141,7 +142,7 @@ func copyTree(b *testing.B, dst, src *Bucket) {
 	defer p.Close()
 	for {
 		page, err := p.Next(b.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {

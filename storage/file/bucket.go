@@ -107,7 +107,8 @@ func (b *Bucket) Check(ctx context.Context) error {
 	if err != nil {
 		return b.readFault("check", "", noRoot(err))
 	}
-	return d.close()
+	d.close()
+	return nil
 }
 
 // Create makes the root and its parents.

@@ -40,7 +40,7 @@ type stat struct {
 // again repeats a call that a signal interrupted.
 func again(f func() error) error {
 	for {
-		if err := f(); err != unix.EINTR {
+		if err := f(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
@@ -73,8 +73,7 @@ func (d dir) sub(path string) (s dir, err error) {
 		s.fd, err = unix.Openat2(d.fd, path, &how)
 		return err
 	})
-	switch err {
-	case unix.ENOSYS, unix.EPERM, unix.EAGAIN, unix.ENAMETOOLONG:
+	if isOne(err, []error{unix.ENOSYS, unix.EPERM, unix.EAGAIN, unix.ENAMETOOLONG}) {
 		return d.walk(path) // no such call, a sandbox, a rename meanwhile, or a path of more than 4096 bytes
 	}
 	return s, err
@@ -193,7 +192,7 @@ func syncData(f *os.File) error { return onFD(f, unix.Fdatasync) }
 // reserve allocates the space of a file where the file system can.
 func reserve(f *os.File, size int64) error {
 	err := onFD(f, func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
-	if err == unix.ENOSPC || err == unix.EDQUOT || err == unix.EFBIG {
+	if isOne(err, []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG}) {
 		return err
 	}
 	return nil
@@ -285,8 +284,8 @@ func (d dir) setMTime(name string, t time.Time) error {
 	return unix.UtimesNanoAt(d.fd, name, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, m}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-func (d dir) sync() error  { return unix.Syncfs(d.fd) }
-func (d dir) close() error { return unix.Close(d.fd) }
+func (d dir) sync() error { return unix.Syncfs(d.fd) }
+func (d dir) close()      { _ = unix.Close(d.fd) } // nothing was written through it
 
 // bootID names the run of the machine since it was started.
 func bootID() (string, error) {

@@ -166,7 +166,8 @@ func inside(key string, r storage.Range) func(name []byte, isDir bool) bool {
 	}
 	to = to && r.Last != ""
 	return func(name []byte, isDir bool) bool {
-		if from && string(name) <= after && !(isDir && strings.HasPrefix(after, string(name))) {
+		on := isDir && strings.HasPrefix(after, string(name)) // on the way to After
+		if from && string(name) <= after && !on {
 			return false
 		}
 		return !to || string(name) <= last

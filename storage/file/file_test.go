@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -89,7 +90,7 @@ func list(t testing.TB, b storage.Lister, r storage.Range) (all []storage.Object
 	defer p.Close()
 	for {
 		page, err := p.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {
@@ -109,7 +110,7 @@ func keys(objs []storage.Object) []string {
 
 func wantKind(t testing.TB, err, kind error) {
 	t.Helper()
-	if got, _ := storage.KindOf(err); err == nil || got != kind {
+	if got, _ := storage.KindOf(err); err == nil || !errors.Is(got, kind) {
 		t.Errorf("error %v, want %v", err, kind)
 	}
 }

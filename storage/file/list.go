@@ -66,7 +66,7 @@ func (p *pages) Next(ctx context.Context) ([]storage.Object, error) {
 	page, err := p.page(ctx)
 	if err != nil {
 		p.end = err
-		p.Close()
+		p.stop()
 	}
 	return page, err
 }
@@ -75,7 +75,7 @@ func (p *pages) Next(ctx context.Context) ([]storage.Object, error) {
 func (p *pages) page(ctx context.Context) (page []storage.Object, err error) {
 	for {
 		c, err := p.next(ctx)
-		if err == io.EOF && len(page) > 0 {
+		if errors.Is(err, io.EOF) && len(page) > 0 {
 			return page, nil // the end comes again
 		}
 		if err != nil {
@@ -102,25 +102,29 @@ func (p *pages) next(ctx context.Context) (*chunk, error) {
 		return c, nil
 	}
 	var c *chunk
-	var ok bool
 	select {
-	case c, ok = <-p.line:
-		if !ok {
-			return nil, io.EOF
+	case c = <-p.line:
+	case <-p.quit:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c != nil {
+		select {
+		case <-c.done:
+		case <-p.quit:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-p.quit:
-		return nil, p.b.fail("list", "", storage.ErrInvalid, errClosed)
 	}
 	select {
-	case <-c.done:
-		return c, c.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-p.quit:
+	case <-p.quit: // first: a line that was cut short must not look complete
 		return nil, p.b.fail("list", "", storage.ErrInvalid, errClosed)
+	default:
 	}
+	if c == nil {
+		return nil, io.EOF
+	}
+	return c, c.err
 }
 
 func (p *pages) start() error {
@@ -145,6 +149,11 @@ func (p *pages) start() error {
 // Close ends the listing and waits for its goroutines. It may be called at any
 // time, also beside Next, and again.
 func (p *pages) Close() error {
+	p.stop()
+	return nil
+}
+
+func (p *pages) stop() {
 	p.mu.Lock()
 	if !p.closed {
 		p.closed = true
@@ -152,5 +161,4 @@ func (p *pages) Close() error {
 	}
 	p.mu.Unlock()
 	p.running.Wait()
-	return nil
 }

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -173,7 +174,62 @@ func TestFaults(t *testing.T) {
 		wantKind(t, b.writeFault("write", "k", wrapped), c.write)
 	}
 	known := b.fail("read", "k", storage.ErrChanged, syscall.ENOSPC)
-	if b.writeFault("put", "k", known) != known || b.readFault("read", "k", nil) != nil {
+	if !errors.Is(b.writeFault("put", "k", known), storage.ErrChanged) || b.readFault("read", "k", nil) != nil {
 		t.Error("an error was wrapped twice, or none was made one")
+	}
+}
+
+// meddler runs f at the n-th time that its error is asked for: between two
+// steps of whatever has the context.
+type meddler struct {
+	context.Context
+	n int
+	f func()
+}
+
+func (m *meddler) Err() error {
+	if m.n--; m.n == 0 {
+		m.f()
+	}
+	return m.Context.Err()
+}
+
+// TestCopyMeddled writes over the source between any two steps of a copy: the
+// copy fails and nothing is visible, or it holds the bytes looked at first.
+func TestCopyMeddled(t *testing.T) {
+	for _, size := range []int{1000, 2 * smallCopy, 17 << 20} {
+		failed, finished := 0, 0
+		for n := 1; finished < 2; n++ {
+			src, dst := newBucket(t), newBucket(t)
+			path, old := filepath.Join(src.root, "k"), strings.Repeat("o", size)
+			write(t, path, old)
+			i, err := src.Stat(t.Context(), "k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			meddled := false
+			ctx := &meddler{t.Context(), n, func() { meddled = true; write(t, path, strings.Repeat("n", size)) }}
+			_, err = dst.CopyFrom(ctx, src, i.Object, "k", storage.CopyOptions{})
+			data, rerr := os.ReadFile(filepath.Join(dst.root, "k"))
+			switch {
+			case err != nil:
+				failed++
+				wantKind(t, err, storage.ErrChanged)
+				if rerr == nil || len(leftovers(t, dst)) > 0 {
+					t.Errorf("size %d, step %d: failed, but left %d bytes", size, n, len(data))
+				}
+			case rerr != nil || string(data) != old:
+				t.Errorf("size %d, step %d: a mixed or newer copy of %d bytes, %v", size, n, len(data), rerr)
+			}
+			if err == nil || !meddled {
+				finished++
+			}
+			if n > 20 {
+				t.Fatal("a copy that never ends")
+			}
+		}
+		if failed < 2 {
+			t.Errorf("size %d: only %d steps noticed a change", size, failed)
+		}
 	}
 }

@@ -59,11 +59,10 @@ func (r *runs) end(s *scratch) (*merge, error) {
 	for _, end := range r.ends {
 		h := &head{r: bufio.NewReaderSize(io.NewSectionReader(r.f, at, end-at), runBuffer)}
 		at = end
-		switch err := h.next(); err {
-		case nil:
+		switch err := h.next(); {
+		case err == nil:
 			m.heads = append(m.heads, h)
-		case io.EOF:
-		default:
+		case !errors.Is(err, io.EOF):
 			return nil, err
 		}
 	}
@@ -90,10 +89,10 @@ type merge struct {
 
 func (m *merge) next() ([]byte, error) {
 	if m.taken {
-		switch err := m.heads[0].next(); err {
-		case nil:
+		switch err := m.heads[0].next(); {
+		case err == nil:
 			heap.Fix(&m.heads, 0)
-		case io.EOF:
+		case errors.Is(err, io.EOF):
 			heap.Pop(&m.heads)
 		default:
 			return nil, err

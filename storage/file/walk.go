@@ -75,7 +75,7 @@ func (w *walker) run() {
 	for _, f := range w.frames {
 		w.drop(f)
 	}
-	if err != nil && err != errQuit {
+	if err != nil && !errors.Is(err, errQuit) {
 		_ = w.send(&chunk{err: w.b.readFault("list", "", err), done: closed()})
 	}
 	close(w.work)
@@ -297,8 +297,7 @@ func (w *walker) look() {
 	var l looker
 	for c := range w.work {
 		select {
-		case <-w.quit:
-			c.err = errQuit
+		case <-w.quit: // Next returns nothing from now on
 		default:
 			c.err = w.fill(c, &l)
 		}

@@ -212,7 +212,7 @@ func (in *intake) next(ctx context.Context) ([]byte, error) {
 		err = in.end()
 	}
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && err != io.EOF: //nolint:errorlint // an error that wraps io.EOF is no end
 		return nil, fmt.Errorf("%s %q at %s: body: %w", in.op, in.key, in.b.root, err)
 	case in.left > 0 && got < want:
 		return nil, in.wrong(fmt.Errorf("body is %d bytes short of what was announced", in.left))

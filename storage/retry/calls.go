@@ -52,7 +52,7 @@ func (p *pages) Next(ctx context.Context) ([]storage.Object, error) {
 	fresh := true
 	page, err := do(ctx, p.b.c, func() ([]storage.Object, error) {
 		if !fresh {
-			p.inner.Close() // of a dead listing; nothing to say about it
+			_ = p.inner.Close() // it is dead already
 			p.inner = p.b.Bucket.List(p.rest)
 		}
 		fresh = false

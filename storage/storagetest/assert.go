@@ -147,7 +147,7 @@ func atEnd(err error) bool { return err == io.EOF } //nolint:errorlint // as sai
 
 func listing(ctx context.Context, b storage.Source, r storage.Range) (all []storage.Object, err error) {
 	p := b.List(r)
-	defer p.Close()
+	defer func() { _ = p.Close() }() // listClose looks at its error
 	for {
 		page, err := p.Next(ctx)
 		if atEnd(err) {

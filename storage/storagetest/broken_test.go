@@ -379,10 +379,10 @@ const breakBy = "SLUICE_STORAGETEST_FAULT"
 // and asks that it fails there, and only there.
 func TestSuiteNotices(t *testing.T) {
 	if name := os.Getenv(breakBy); name != "" {
-		h := harness(mem.Options{PageSize: 7, MinPart: 1000}, func(m *mem.Bucket) storage.Bucket {
-			b := &broken{Bucket: m}
-			faults[name](b)
-			return b
+		h := memory(small).Wrapped(func(b storage.Bucket) storage.Bucket {
+			bad := &broken{Bucket: b.(*mem.Bucket)}
+			faults[name](bad)
+			return bad
 		})
 		h.Reopen = nil
 		storagetest.Run(t, h)

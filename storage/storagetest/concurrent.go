@@ -155,7 +155,7 @@ func workAlone(t *testing.T, b storage.Bucket, w, rounds int) error {
 			return err
 		}
 		if _, err := b.Stat(ctx, key); !errors.Is(err, storage.ErrNotFound) {
-			return fmt.Errorf("%q is still there after delete: %w", key, err)
+			return errors.Join(fmt.Errorf("%q is still there after delete", key), err)
 		}
 	}
 	return nil

@@ -138,7 +138,7 @@ func listCanceled(t *testing.T, h Harness) {
 	b, keys := holdOrdered(t, h)
 	ctx, cancel := context.WithCancel(t.Context())
 	p := b.List(storage.Range{})
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	first, err := p.Next(ctx)
 	if err != nil {
 		t.Fatal(err)

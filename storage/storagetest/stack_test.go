@@ -1,19 +1,22 @@
 package storagetest_test
 
 import (
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/fault"
+	"github.com/sluice-sync/sluice/storage/file"
 	"github.com/sluice-sync/sluice/storage/limit"
 	"github.com/sluice-sync/sluice/storage/mem"
 	"github.com/sluice-sync/sluice/storage/retry"
 	"github.com/sluice-sync/sluice/storage/storagetest"
 )
 
-// harness opens mem buckets of one server, each wrapped.
-func harness(o mem.Options, wrap func(*mem.Bucket) storage.Bucket) storagetest.Harness {
+// memory opens mem buckets of one server.
+func memory(o mem.Options) storagetest.Harness {
 	s, n := mem.NewServer(o), 0
 	return storagetest.Harness{
 		New: func(t *testing.T) storage.Bucket {
@@ -22,12 +25,40 @@ func harness(o mem.Options, wrap func(*mem.Bucket) storage.Bucket) storagetest.H
 			if err := b.Create(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			return wrap(b)
+			return b
 		},
-		Reopen: func(t *testing.T, b storage.Bucket) storage.Bucket {
-			return wrap(s.Bucket(b.String()[len("mem://"):]))
+		Reopen: func(_ *testing.T, b storage.Bucket) storage.Bucket {
+			return s.Bucket(strings.TrimPrefix(b.String(), "mem://"))
 		},
 		PageSize: o.PageSize,
+	}
+}
+
+var small = mem.Options{PageSize: 7, MinPart: 1000}
+
+// files opens directories, which have powers that mem lacks.
+func files() storagetest.Harness {
+	open := func(t *testing.T, root string) storage.Bucket {
+		b, err := file.Open(root, file.Options{Owner: "stack", TempDir: filepath.Dir(root)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	return storagetest.Harness{
+		New:    func(t *testing.T) storage.Bucket { return open(t, filepath.Join(t.TempDir(), "root")) },
+		Reopen: func(t *testing.T, b storage.Bucket) storage.Bucket { return open(t, b.String()) },
+		Refuses: func(key string) bool {
+			bad := strings.Contains(key, "\x00")
+			for _, name := range strings.Split(key, "/") {
+				bad = bad || len(name) > 255
+			}
+			return bad || !filepath.IsLocal(key) || filepath.Clean(key) != key || key == "."
+		},
+		PartSize: 100_000,
 	}
 }
 
@@ -41,20 +72,18 @@ func TestStacks(t *testing.T) {
 	faulty := func(b storage.Bucket) storage.Bucket { return fault.New(b, 1) }
 	retried := func(b storage.Bucket) storage.Bucket { return retry.New(b, retry.Config{}) }
 	limited := func(b storage.Bucket) storage.Bucket { return limit.New(b, limits) }
-	for name, stack := range map[string][]func(storage.Bucket) storage.Bucket{
-		"fault": {faulty}, "retry": {retried}, "limit": {limited},
-		"retry over limit over fault": {faulty, limited, retried},
-		"limit over retry over fault": {faulty, retried, limited},
+	for _, c := range []struct {
+		name string
+		h    storagetest.Harness
+		wrap func(storage.Bucket) storage.Bucket
+	}{
+		{"fault", memory(small), faulty},
+		{"retry", memory(small), retried},
+		{"limit", memory(small), limited},
+		{"all", memory(small), func(b storage.Bucket) storage.Bucket { return retried(limited(faulty(b))) }},
+		{"all over files", files(), func(b storage.Bucket) storage.Bucket { return limited(retried(faulty(b))) }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			storagetest.Run(t, harness(mem.Options{PageSize: 7, MinPart: 1000}, func(m *mem.Bucket) storage.Bucket {
-				var b storage.Bucket = m
-				for _, wrap := range stack {
-					b = wrap(b)
-				}
-				return b
-			}))
-		})
+		t.Run(c.name, func(t *testing.T) { storagetest.Run(t, c.h.Wrapped(c.wrap)) })
 	}
 }
 
@@ -68,7 +97,7 @@ func TestRetryHidesFaults(t *testing.T) {
 			rules = append(rules, fault.Rule{Ops: []fault.Op{op}, Effect: fault.Fail, Times: 1, Err: kind})
 		}
 	}
-	storagetest.Run(t, harness(mem.Options{PageSize: 7, MinPart: 1000}, func(m *mem.Bucket) storage.Bucket {
-		return retry.New(fault.New(m, 1, rules...), retry.Config{Base: 1})
+	storagetest.Run(t, memory(small).Wrapped(func(b storage.Bucket) storage.Bucket {
+		return retry.New(fault.New(b, 1, rules...), retry.Config{Base: 1})
 	}))
 }

@@ -68,6 +68,17 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
+// Wrapped returns the harness with every bucket decorated by wrap, so that a
+// driver's test runs the suite again through a stack of decorators.
+func (h Harness) Wrapped(wrap func(storage.Bucket) storage.Bucket) Harness {
+	inner := h
+	h.New = func(t *testing.T) storage.Bucket { return wrap(inner.New(t)) }
+	h.Reopen = func(t *testing.T, b storage.Bucket) storage.Bucket {
+		return wrap(inner.reopen(t, storage.Undecorated(b).(storage.Bucket)))
+	}
+	return h
+}
+
 func (h Harness) refuses(key string) bool {
 	return key == "" || h.Refuses != nil && h.Refuses(key)
 }
