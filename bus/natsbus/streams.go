@@ -206,6 +206,9 @@ func (s *streams) Results(ctx context.Context, name string, essential bool) (bus
 	if s.isClosed() {
 		return nil, bus.ErrClosed
 	}
+	if err := s.rewind(ctx, name, &c); err != nil {
+		return nil, fmt.Errorf("consume results as %s: %w", name, classify(err))
+	}
 	if _, err := s.bus.js.CreateOrUpdateConsumer(ctx, resultsStream(s.task), c); err != nil {
 		return nil, fmt.Errorf("consume results as %s: %w", name, classify(err))
 	}
@@ -214,6 +217,34 @@ func (s *streams) Results(ctx context.Context, name string, essential bool) (bus
 		return nil, fmt.Errorf("consume results as %s: %w", name, err)
 	}
 	return &resultConsumer{puller: p}, nil
+}
+
+// rewind makes a results consumer hand out at once what it handed to a process
+// that died: results have one reader at a time, so nobody else holds them. If
+// the new consumer is never made, the next opening reads all that is retained,
+// which is as harmless as any redelivery.
+func (s *streams) rewind(ctx context.Context, name string, c *jetstream.ConsumerConfig) error {
+	old, err := s.bus.js.Consumer(ctx, resultsStream(s.task), name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info := old.CachedInfo()
+	if info.NumAckPending > 0 {
+		if err := s.bus.js.DeleteConsumer(ctx, resultsStream(s.task), name); err != nil {
+			return err
+		}
+	} else if info.Config.DeliverPolicy == jetstream.DeliverAllPolicy {
+		return nil
+	}
+	// Where a consumer starts cannot be changed later: keep what it has.
+	c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, info.Config.OptStartSeq
+	if info.NumAckPending > 0 {
+		c.OptStartSeq = info.AckFloor.Stream + 1
+	}
+	return nil
 }
 
 func (s *streams) consume(stream, name string) (*puller, error) {

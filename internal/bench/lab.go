@@ -44,7 +44,7 @@ func (b *lab) start() error {
 	b.env = append(os.Environ(), "HOME="+b.path("home"), "SLUICE_STATE="+b.path("state"), "MC_CONFIG_DIR="+b.path("mc"),
 		"RCLONE_CONFIG="+b.path("rclone.conf"), "MINIO_ROOT_USER="+user, "MINIO_ROOT_PASSWORD="+secret)
 	var conf strings.Builder
-	for i, n := range []string{"A", "Z", "FREE"} {
+	for i, n := range []string{"ONE", "TWO", "FREE"} {
 		b.env = append(b.env, fmt.Sprintf("SLUICE_ENDPOINT_%s=minio+http://%s:%s@%s", n, user, secret, urls[i]),
 			fmt.Sprintf("MC_HOST_%s=http://%s:%s@%s", strings.ToLower(n), user, secret, urls[i]))
 		fmt.Fprintf(&conf, "[%s]\ntype = s3\nprovider = Minio\naccess_key_id = %s\nsecret_access_key = %s\nendpoint = http://%s\n", strings.ToLower(n), user, secret, urls[i])

@@ -152,7 +152,7 @@ func (b *lab) rows() []row {
 	}
 	smallTree := func(p place) error { return b.tree(p.sluice, 10_000, 1000, 4<<10) }
 	bigTree := func(p place) error { return b.tree(p.sluice, 4, 4, 256<<20) }
-	a, z := b.store(b.a, "a"), b.store(b.z, "z")
+	a, z := b.store(b.a, "one"), b.store(b.z, "two")
 	cp := tool{name: "cp -a", cmd: func() []string { return []string{"cp", "-a", "{src}/.", "{dst}/"} }}
 	free := b.copyRow("free server, 20,000 × 4 KiB", b.free("gen-20000-4096"), b.free("copy"), func(place) error { return nil }, true)
 	free.perItem = 20_000
@@ -189,10 +189,10 @@ func (b *lab) free(name string) func() (place, error) {
 }
 
 func (b *lab) equalStores() (src, dst place, err error) {
-	if src, err = b.store(b.a, "a")(); err != nil {
+	if src, err = b.store(b.a, "one")(); err != nil {
 		return src, dst, err
 	}
-	if dst, err = b.store(b.z, "z")(); err != nil {
+	if dst, err = b.store(b.z, "two")(); err != nil {
 		return src, dst, err
 	}
 	if err = b.fill(b.a, bucketOf(src), 10_000, 4<<10); err != nil {

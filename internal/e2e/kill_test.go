@@ -98,10 +98,10 @@ func TestKilledFiftyTimes(t *testing.T) {
 		m.put(src, fmt.Sprintf("large/%02d", i), int64(i), largeSize+int64(i))
 	}
 	p := newProxy(t, server.URL)
-	u := newUser(t, endpointEnv("A", p.URL, server))
+	u := newUser(t, endpointEnv("ONE", p.URL, server))
 	// About 80 s of work: 2 requests for a small object, and the parts.
 	args := []string{"sync", "--json", "--interval", "50ms", "--workers", "8", "--requests-per-second", "150",
-		"--multipart-threshold", "8MiB", "--part-size", "5MiB", "--bandwidth", "12MiB", "a://" + src, "a://" + dst}
+		"--multipart-threshold", "8MiB", "--part-size", "5MiB", "--bandwidth", "12MiB", "one://" + src, "one://" + dst}
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewSource(seed))
