@@ -28,7 +28,7 @@ func (s *Space) Serve(ctx context.Context, h http.Handler) error {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }()
 	if err := os.Chmod(path, 0o600); err != nil {
 		l.Close()
 		return err

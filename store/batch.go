@@ -38,8 +38,8 @@ func (t *Task) Batch() *Batch {
 // Commit applies the batch, whole or not at all. With sync it has survived
 // kill -9 and a power cut when Commit returns nil; concurrent syncs share one
 // write to the disk. Without, readers see it and the next synced commit of the
-// store, of any task, makes it durable too: commits reach the disk in order.
-// An empty batch is nothing, and syncs nothing.
+// store, of any task and even an empty one, makes it durable too: commits
+// reach the disk in order.
 //
 // After an error of the disk it is not known whether the batch was stored:
 // the store is broken then (ErrBroken; with ErrNoSpace if the disk is full)
@@ -56,13 +56,20 @@ func (b *Batch) Commit(sync bool) error {
 		return errors.New("state database: commit of a spent batch")
 	case s.readOnly:
 		return ErrReadOnly
-	case len(b.ledger) == 0:
-		return s.apply(b.b, sync)
+	case len(b.ledger) > 0:
+		if err := b.applyLedger(); err != nil || !sync {
+			return err
+		}
+		return s.syncAll()
+	case b.b.Empty() && sync:
+		return s.syncAll()
 	}
-	if err := b.applyLedger(); err != nil || !sync {
-		return err
-	}
-	// An empty record, synced after the batch: no lock is held over the disk's delay.
+	return s.apply(b.b, sync)
+}
+
+// syncAll makes what was committed so far durable, by an empty record behind
+// it. After applyLedger it spares other commits a lock held over the disk's delay.
+func (s *Store) syncAll() error {
 	mark := s.db.NewBatch()
 	defer mark.Close()
 	_ = mark.LogData(nil, nil)

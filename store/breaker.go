@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -61,7 +62,12 @@ func (b *breaker) create(open func() (vfs.File, error)) (vfs.File, error) {
 
 func (b *breaker) Unwrap() vfs.FS { return b.FS }
 
+// Create syncs the directory before it makes a marker, which is a name that
+// points to another file: a power cut must not keep the one without the other.
 func (b *breaker) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(b.PathBase(name), "marker.") {
+		b.write(func() error { return syncDir(b.FS, b.PathDir(name)) })
+	}
 	return b.create(func() (vfs.File, error) { return b.FS.Create(name, c) })
 }
 

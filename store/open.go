@@ -107,15 +107,19 @@ func makeDir(fsys vfs.FS, dir string) error {
 		return err
 	}
 	for _, p := range parents {
-		d, err := fsys.OpenDir(p)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		if err := syncDir(fsys, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func syncDir(fsys vfs.FS, dir string) error {
+	d, err := fsys.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // inspect looks at a directory before pebble changes anything in it.

@@ -194,7 +194,7 @@ func (t *Task) transferConfig() transfer.Config {
 	return transfer.Config{
 		Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Workers: s.Workers,
 		BulkWorkers: s.BulkWorkers, Threshold: s.Threshold, PartSize: s.PartSize, Tries: s.Tries, Overwrite: s.Overwrite,
-		Deletes: s.Delete, GiveUpAfter: s.GiveUpAfter,
+		Deletes: s.Delete, GiveUpAfter: s.GiveUpAfter, Gate: t.gate.wait,
 	}
 }
 
@@ -215,10 +215,30 @@ func (t *Task) housekeeping(ctx context.Context) error {
 		if err := t.watchDisk(); err != nil {
 			return err
 		}
-		if c, _ := t.proj.counters(); t.cfg.Spec.MaxErrors > 0 && c.Failed+c.FailedDel >= t.cfg.Spec.MaxErrors {
-			return fmt.Errorf("%w: %d, the limit is %d", ErrMaxErrors, c.Failed+c.FailedDel, t.cfg.Spec.MaxErrors)
+	}
+}
+
+// watchErrors ends the task as soon as too many objects were given up.
+func (t *Task) watchErrors(ctx context.Context) error {
+	for {
+		changed, err := t.tooManyErrors()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
 		}
 	}
+}
+
+func (t *Task) tooManyErrors() (changed <-chan struct{}, err error) {
+	c, changed := t.proj.counters()
+	if n, most := c.Failed+c.FailedDel, t.cfg.Spec.MaxErrors; most > 0 && n >= most {
+		err = fmt.Errorf("%w: %d, the limit is %d", ErrMaxErrors, n, most)
+	}
+	return changed, err
 }
 
 // keepMark notes the last acknowledged event, unsynced: a power cut is noticed

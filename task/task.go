@@ -165,9 +165,14 @@ func (t *Task) work(ctx context.Context) error {
 	})
 	g.Go(func() error { return t.retryLoop(phases) })
 	g.Go(func() error { return t.housekeeping(phases) })
+	g.Go(func() error { return t.watchErrors(phases) })
 	g.Go(func() error {
 		defer stopPhases()
-		return t.phases(phases)
+		err := t.phases(phases)
+		if err == nil {
+			_, err = t.tooManyErrors()
+		}
+		return err
 	})
 	err := g.Wait()
 	if cause := context.Cause(moving); err == nil || errors.Is(err, context.Canceled) {

@@ -5,6 +5,7 @@ package bustest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,6 +164,28 @@ func (e *env) ack(deliveries ...bus.Delivery) {
 	for _, d := range deliveries {
 		e.ok(d.Token.Ack())
 	}
+}
+
+// drain acks all that the consumers get, until stop is called.
+func (e *env) drain(consumers ...bus.Consumer) (stop func()) {
+	ctx, cancel := context.WithCancel(e.ctx())
+	var wg sync.WaitGroup
+	for _, c := range consumers {
+		wg.Go(func() {
+			for {
+				got, err := c.Fetch(ctx, 100)
+				if err != nil {
+					return
+				}
+				for _, d := range got {
+					if err := d.Token.Ack(); err != nil {
+						e.Error(err)
+					}
+				}
+			}
+		})
+	}
+	return func() { cancel(); wg.Wait() }
 }
 
 // keys checks keys and their order.

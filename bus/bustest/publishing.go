@@ -200,19 +200,11 @@ func fullStream(e *env) {
 		e.Errorf("a full stream answers %v", err)
 	}
 	e.ok(e.bus.Health(e.ctx()))
-	st := e.until(s, "state", func(bus.State) bool { return true })
-	for acked := 0; uint64(acked) < st.Pending[bus.ClassScan]; {
-		got := e.fetch(c, 1)
-		e.ack(got...)
-		acked += len(got)
-	}
-	live := e.events(s, bus.ClassLive)
-	for n := st.Pending[bus.ClassLive]; n > 0; n-- {
-		e.ack(e.fetch(live, 1)...)
-	}
+	stop := e.drain(c, e.events(s, bus.ClassLive)) // some of live may have got in
 	e.until(s, "all acked", func(st bus.State) bool {
 		return st.Pending[bus.ClassScan]+st.Unacked[bus.ClassScan]+st.Pending[bus.ClassLive]+st.Unacked[bus.ClassLive] == 0
 	})
+	stop()
 	e.ok(s.Trim(e.ctx(), bus.Retain{}))
 	e.publish(s, bus.ClassScan, "again", 100)
 	e.keys(e.fetch(c, 1), "again0")

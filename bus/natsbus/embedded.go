@@ -39,6 +39,7 @@ func (e *InUseError) Error() string {
 func (e *InUseError) Unwrap() error { return ErrInUse }
 
 type embedded struct {
+	dir    string
 	server *server.Server
 	lock   *os.File
 }
@@ -78,7 +79,7 @@ func openEmbedded(ctx context.Context, e Embedded) (*Bus, error) {
 		file.Close()
 		return nil, err
 	}
-	own := &embedded{s, file}
+	own := &embedded{e.Dir, s, file}
 	conn, err := nats.Connect("", nats.InProcessServer(s), nats.Name("sluice"), nats.NoReconnect(),
 		nats.SkipSubjectValidation(), nats.ErrorHandler(ignoreAsync))
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 // Codes of the server's API errors, from nats-server's errors.json.
 const (
 	codeAccountResources = 10002 // resource limits exceeded for account
+	codeConsumerStore    = 10012 // error creating store for consumer
 	codeInsufficient     = 10023 // insufficient resources
 	codeStorage          = 10047 // insufficient storage resources available
 	codeStoreFailed      = 10077 // storing failed; the text says why
@@ -47,6 +48,11 @@ func apiKind(code int, text string) error {
 		return bus.ErrNoDisk
 	}
 	return nil
+}
+
+func isDamaged(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == codeConsumerStore
 }
 
 // diskKind is ErrNoDisk if an error that only comes as text says so.

@@ -16,6 +16,7 @@ import (
 // look is a stream with its consumers. The stream is asked first: what a
 // consumer then has acked covers at least what the stream held.
 type look struct {
+	name      string
 	stream    jetstream.Stream
 	state     jetstream.StreamState
 	consumers []*jetstream.ConsumerInfo
@@ -29,7 +30,7 @@ func (s *streams) look(ctx context.Context, name string) (look, error) {
 	if err != nil {
 		return look{}, fmt.Errorf("look at %s: %w", name, classify(err))
 	}
-	l := look{stream: stream, state: stream.CachedInfo().State}
+	l := look{name: name, stream: stream, state: stream.CachedInfo().State}
 	list := stream.ListConsumers(ctx)
 	for c := range list.Info() {
 		l.consumers = append(l.consumers, c)
@@ -100,12 +101,12 @@ func (s *streams) Mark(ctx context.Context, seq uint64) (string, error) {
 		return "", fmt.Errorf("mark %d: %w", seq, classify(err))
 	}
 	state := stream.CachedInfo().State
-	if seq < state.FirstSeq || seq == 0 {
+	if seq <= s.trims.of(name, state) {
 		return "", nil
 	}
 	m, err := stream.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return "", fmt.Errorf("mark %d: %w: the stream ends at %d", seq, bus.ErrLost, state.LastSeq)
+		return "", fmt.Errorf("mark %d: %w: the stream holds %d to %d", seq, bus.ErrLost, state.FirstSeq, state.LastSeq)
 	}
 	if err != nil {
 		return "", fmt.Errorf("mark %d: %w", seq, classify(err))
@@ -125,7 +126,7 @@ func (s *streams) Trim(ctx context.Context, retain bus.Retain) error {
 	if err != nil {
 		return err
 	}
-	if err := events.trim(ctx, retain.EventBytes, func(*jetstream.ConsumerInfo) bool { return true }); err != nil {
+	if err := s.trim(ctx, events, retain.EventBytes, func(*jetstream.ConsumerInfo) bool { return true }); err != nil {
 		return fmt.Errorf("trim events: %w", classify(err))
 	}
 	results, err := s.look(ctx, resultsStream(s.task))
@@ -133,13 +134,13 @@ func (s *streams) Trim(ctx context.Context, retain bus.Retain) error {
 		return err
 	}
 	essential := func(c *jetstream.ConsumerInfo) bool { return c.Config.Metadata[metaEssential] != "" }
-	if err := results.trim(ctx, retain.ResultBytes, essential); err != nil {
+	if err := s.trim(ctx, results, retain.ResultBytes, essential); err != nil {
 		return fmt.Errorf("trim results: %w", classify(err))
 	}
 	return nil
 }
 
-func (l look) trim(ctx context.Context, retain int64, essential func(*jetstream.ConsumerInfo) bool) error {
+func (s *streams) trim(ctx context.Context, l look, retain int64, essential func(*jetstream.ConsumerInfo) bool) error {
 	keep := l.state.LastSeq + 1 // the first sequence to keep
 	if retain > 0 && l.state.Msgs > 0 {
 		mean := max(1, l.state.Bytes/l.state.Msgs)
@@ -162,6 +163,11 @@ func (l look) trim(ctx context.Context, retain int64, essential func(*jetstream.
 	}
 	if keep <= l.state.FirstSeq {
 		return nil
+	}
+	// What is dropped on purpose is noted first, so that a loss can be told
+	// from it.
+	if err := s.trims.save(l.name, keep-1); err != nil {
+		return err
 	}
 	return l.stream.Purge(ctx, jetstream.WithPurgeSequence(keep))
 }

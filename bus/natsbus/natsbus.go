@@ -46,7 +46,8 @@ func newBus(conn *nats.Conn, e *embedded) (*Bus, error) {
 }
 
 // Open implements bus.Bus. A task is named with letters, digits, - and _, at
-// most 100 of them. fresh is true if either stream had to be made.
+// most 100 of them. fresh is true if either stream had to be made, and if
+// messages are missing that were not trimmed.
 func (b *Bus) Open(ctx context.Context, task string, o bus.StreamOptions) (bus.Streams, bool, error) {
 	if !validName(task) {
 		return nil, false, fmt.Errorf("open streams: task name %q cannot be part of a subject", task)
@@ -55,6 +56,12 @@ func (b *Bus) Open(ctx context.Context, task string, o bus.StreamOptions) (bus.S
 		return nil, false, err
 	}
 	s, fresh, err := b.openStreams(ctx, task, o)
+	if b.embedded != nil && isDamaged(err) {
+		// The server can neither recover nor replace a consumer's files.
+		if err = b.deleteStreams(ctx, task); err == nil {
+			s, fresh, err = b.openStreams(ctx, task, o)
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil {
@@ -92,12 +99,19 @@ func (b *Bus) Remove(ctx context.Context, task string) error {
 		return err
 	}
 	defer b.release(task, nil)
-	for _, stream := range []string{eventsStream(task), resultsStream(task)} {
-		if err := b.js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fmt.Errorf("remove %s: %w", stream, classify(err))
-		}
+	if err := b.deleteStreams(ctx, task); err != nil {
+		return fmt.Errorf("remove streams of %s: %w", task, classify(err))
 	}
 	return nil
+}
+
+func (b *Bus) deleteStreams(ctx context.Context, task string) error {
+	for _, stream := range []string{eventsStream(task), resultsStream(task)} {
+		if err := b.js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+	}
+	return b.removeTrims(task)
 }
 
 func (b *Bus) release(task string, s *streams) {
@@ -160,11 +174,21 @@ func (b *Bus) isClosed() bool {
 	}
 }
 
-// flush gives acks that are on their way a moment to arrive. Those that do not
-// are harmless: their messages come again.
+// settleTimeout is what closing grants acks that are on their way. Those that
+// do not arrive are harmless: their messages come again.
+const settleTimeout = 2 * time.Second
+
 func (b *Bus) flush() {
 	if b.conn.IsConnected() {
-		_ = b.conn.FlushTimeout(2 * time.Second)
+		_ = b.conn.FlushTimeout(settleTimeout)
+	}
+}
+
+// settle waits until the server has worked off all that was said about
+// messages of one consumer, by saying one thing more and asking for an answer.
+func (b *Bus) settle(reply string) {
+	if reply != "" && b.conn.IsConnected() {
+		_, _ = b.conn.Request(reply, wordWorking, settleTimeout)
 	}
 }
 

@@ -3,9 +3,8 @@ package natsbus
 import (
 	"context"
 	"fmt"
-	"net"
+	"os"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -15,6 +14,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		fmt.Fprintln(os.Stderr, victim(dir))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -47,7 +50,3 @@ func embed(t testing.TB, dir string) *Bus {
 	}
 	return b
 }
-
-var _ = fmt.Sprint
-var _ = net.Listen
-var _ = time.Now

@@ -41,6 +41,7 @@ type puller struct {
 	taken    time.Time  // end of the last fetch
 
 	mu     sync.Mutex
+	reply  string     // of any message
 	handed []*handout // not all settled; for close
 	prune  int        // length of handed at which to look again
 }
@@ -231,7 +232,7 @@ func (p *puller) close() error {
 			h.releaseAll()
 		}
 		p.handed = nil
-		p.bus.flush()
+		p.bus.settle(p.reply)
 	})
 	return nil
 }
@@ -242,6 +243,7 @@ func (p *puller) close() error {
 func (p *puller) remember(h *handout) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.reply = h.tokens[0].reply
 	p.handed = append(p.handed, h)
 	if len(p.handed) < p.prune {
 		return

@@ -18,7 +18,7 @@ const (
 	defaultMaxPending = 4096
 	maxBatch          = 256                    // results per message
 	duplicates        = 100 * time.Millisecond // the least the server takes; no message has an id
-	metaEssential     = "sluice_essential"
+	metaEssential     = "sluice_essential"     // on consumers that hold trimming back
 )
 
 // streams are the two streams of a task.
@@ -28,6 +28,7 @@ type streams struct {
 	options  bus.StreamOptions
 	subjects map[subjectKey]string
 	pub      *publisher
+	trims    *trims
 	done     chan struct{}
 
 	mu        sync.Mutex
@@ -46,6 +47,10 @@ func (b *Bus) openStreams(ctx context.Context, task string, o bus.StreamOptions)
 		for _, op := range []bus.Op{bus.OpPut, bus.OpDelete} {
 			s.subjects[subjectKey{class, op}] = s.classSubject(class) + "." + string(op)
 		}
+	}
+	var err error
+	if s.trims, err = b.loadTrims(task); err != nil {
+		return nil, false, err
 	}
 	freshEvents, err := s.ensureStream(ctx, eventsStream(task), "sluice."+task+".events.*.*")
 	if err != nil {
@@ -86,7 +91,8 @@ func (s *streams) classSubject(c bus.Class) string {
 
 func (s *streams) resultsSubject() string { return "sluice." + s.task + ".results" }
 
-// ensureStream opens a stream or makes it. The bound of one that exists is
+// ensureStream opens a stream or makes it. It is fresh if it was made, or if
+// messages are missing that no Trim has dropped: the store was damaged. The bound of one that exists is
 // brought to what is asked for; all else stays as an operator may have set it.
 // Direct gets are not allowed, because a replica that is behind may answer
 // them, and trimming and marks need the truth.
@@ -98,18 +104,21 @@ func (s *streams) ensureStream(ctx context.Context, name, subject string) (fresh
 			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, MaxBytes: s.options.MaxBytes,
 			Duplicates: duplicates,
 		})
+		if err == nil {
+			err = s.trims.save(name, 0)
+		}
 		return true, err
 	}
 	if err != nil {
 		return false, err
 	}
-	config := have.CachedInfo().Config
-	if config.MaxBytes == s.options.MaxBytes {
-		return false, nil
+	config, state := have.CachedInfo().Config, have.CachedInfo().State
+	holes := state.FirstSeq > s.trims.of(name, state)+1 || state.Msgs > 0 && state.Msgs != state.LastSeq-state.FirstSeq+1
+	if config.MaxBytes != s.options.MaxBytes {
+		config.MaxBytes = s.options.MaxBytes
+		_, err = s.bus.js.UpdateStream(ctx, config)
 	}
-	config.MaxBytes = s.options.MaxBytes
-	_, err = s.bus.js.UpdateStream(ctx, config)
-	return false, err
+	return holes, err
 }
 
 func (s *streams) consumerConfig(name, filter string) jetstream.ConsumerConfig {

@@ -88,9 +88,10 @@ func remedyOf(err error) remedy {
 // attempts counts the tries in place of one act.
 type attempts struct{ own, throttled int }
 
-// again waits until a failed act may be tried once more and returns nil, or
-// returns the error that stands. An error of an endpoint waits for as long as
-// that is unusable; if the endpoint answers others, the failure is the object's.
+// again returns nil if a failed act is to be tried once more after pass, or the
+// error that stands. An error of an endpoint shuts its gate, so that pass waits
+// for as long as it is unusable. If the act fails as often with a gate that
+// opens in between, the endpoint answers others and the failure is the act's.
 func (r *run) again(ctx context.Context, a *attempts, err error) error {
 	var state stateError
 	if errors.As(err, &state) || errors.Is(err, errDrained) {
@@ -105,11 +106,7 @@ func (r *run) again(ctx context.Context, a *attempts, err error) error {
 	kind, _ := storage.KindOf(err)
 	var s sided
 	if storage.IsEndpoint(err) && errors.As(err, &s) {
-		g := r.gates[s.side]
-		g.close(err)
-		if err := g.pass(ctx, r.draining); err != nil {
-			return err
-		}
+		r.gates[s.side].close(err)
 		switch kind {
 		case storage.ErrNoSpace:
 			return nil

@@ -100,18 +100,20 @@ func (j *job) tidy(ctx context.Context, res *bus.Result) bool {
 	if res.Outcome == bus.Retrying || j.multipart == nil {
 		return true
 	}
-	err := j.attempt(ctx, func() error { return j.abandon(ctx) })
-	if err == nil {
-		return true
+	_, open, err := j.record()
+	if err == nil && open {
+		err = j.attempt(ctx, func() error { return j.abandon(ctx) })
 	}
-	if res.Outcome == bus.GivenUp && !j.ends(err) {
-		res.Error += "; and its upload could not be removed: " + err.Error()
+	switch {
+	case err == nil:
 		return true
-	}
-	if j.ends(err) {
+	case j.ends(err):
 		return false
+	case res.Outcome == bus.GivenUp:
+		res.Error += "; and its upload could not be removed: " + err.Error()
+	default:
+		*res = j.failed(err)
 	}
-	*res = j.failed(err)
 	return true
 }
 
@@ -162,7 +164,14 @@ func (j *job) confirms() bool {
 
 func (j *job) eventObject() storage.Object {
 	e := &j.d.Event
-	return storage.Object{Key: j.source, Size: e.Size, ModTime: e.MTime, ETag: e.ETag, Inode: e.Inode, CTime: e.CTime}
+	o := storage.Object{Key: j.source, Size: e.Size, ModTime: e.MTime, ETag: e.ETag, Inode: e.Inode, CTime: e.CTime}
+	switch e.Kind {
+	case bus.KindDir:
+		o.Kind = storage.KindDir
+	case bus.KindSymlink:
+		o.Kind = storage.KindSymlink
+	}
+	return o
 }
 
 // turns gives each key to one worker at a time. A job that finds its key taken

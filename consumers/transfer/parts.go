@@ -1,314 +1,322 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
+	"encoding"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
-	"io"
-	"sort"
-	"strconv"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/storage"
 )
 
-// inParts copies a large object by an upload whose parts go in parallel, each
-// from a ranged read that is pinned to the version. An upload that an earlier
-// process began is taken up where it was.
-func (j *job) inParts(ctx context.Context, obj storage.Object) (done, error) {
-	was, hadUpload, err := j.upload()
+// copyParts moves an object in parts, each a ranged read of one version that
+// streams into a part of an upload, or a server-side copy of the range.
+func (j *job) copyParts(ctx context.Context, info *storage.Info, byCopy bool) (done, error) {
+	if _, why, err := j.allow(ctx, info); err != nil || why != "" {
+		return skipped(why, info.Size), err
+	}
+	u, landed, err := j.openUpload(ctx, info, byCopy)
 	if err != nil {
 		return done{}, err
 	}
-	if hadUpload && was.Expect != "" && was.Version == obj.Version() {
-		if d, ok, err := j.completedBefore(ctx, &obj, was.Expect); ok || err != nil {
-			return d, err
-		}
+	did := done{outcome: bus.Copied, size: info.Size, src: info.Version()}
+	if landed != nil {
+		did.dst, did.unvouched = landed.TargetVersion(), u.unvouched()
+		return did, j.dropRecord()
 	}
-	info, err := j.cfg.Source.Stat(ctx, j.source)
+	there := j.sent.Load()
+	if err := u.sendMissing(ctx); err != nil {
+		return done{}, u.startOver(ctx, err)
+	}
+	guessed, err := u.proven()
 	if err != nil {
-		return done{}, at(Source, err)
+		return done{}, u.startOver(ctx, err)
 	}
-	obj = info.Object
-	u, have, resumed, err := j.resume(ctx, &obj)
+	obj, why, err := u.complete(ctx)
 	if err != nil {
-		return done{}, err
+		return done{}, u.startOver(ctx, err)
 	}
-	size, aligned := partSize(&obj, j.cfg.PartSize, j.dstHas)
-	if !resumed {
-		if u, err = j.begin(ctx, &info, size); err != nil {
-			return done{}, err
-		}
+	if why != "" {
+		return skipped(why, info.Size), nil // the upload is removed like that of any final outcome
 	}
-	s := newSending(j, &info, u, aligned && u.PartSize == size)
-	if err := s.all(ctx, have); err != nil {
-		if errors.Is(err, storage.ErrNoUpload) || errors.Is(err, storage.ErrChanged) {
-			return done{}, firstOf(j.abandon(ctx), err)
-		}
-		return done{}, err
-	}
-	return s.complete(ctx)
+	did.moved, did.dst = info.Size-there, obj.TargetVersion()
+	did.unvouched = guessed || u.unvouched()
+	return did, j.dropRecord()
 }
 
-func firstOf(a, b error) error {
-	if a != nil {
-		return a
+func (u *upload) unvouched() bool { return u.proof.new == nil && !u.rec.Copy && !u.srcHas.FileTree }
+
+// startOver removes the upload if what went wrong made its parts useless.
+func (u *upload) startOver(ctx context.Context, err error) error {
+	var c contradicted
+	if !errors.Is(err, storage.ErrChanged) && !errors.As(err, &c) {
+		return err
+	}
+	if failed := u.abandon(ctx); failed != nil {
+		return failed
+	}
+	if c.sum != "" {
+		if u.job.sums == nil {
+			u.job.sums = map[string]bool{}
+		}
+		u.job.sums[c.sum] = true
+	}
+	return err
+}
+
+// contradicted means that the bytes read are not those that the source vouches for.
+type contradicted struct {
+	sum string // what they gave, if the source's part size was a guess
+	err error
+}
+
+func (c contradicted) Error() string { return c.err.Error() }
+func (c contradicted) Unwrap() error { return c.err }
+
+// stretch returns where a part begins and how long it is, in bytes.
+func (u *upload) stretch(n int) (off, size int64) {
+	off = int64(n-1) * u.rec.PartSize
+	return off, min(u.rec.PartSize, u.rec.Size-off)
+}
+
+// missing returns the number of the first part from n on that the target does
+// not have; 0 if it has all.
+func (u *upload) missing(n int) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for ; n <= len(u.parts); n++ {
+		if u.parts[n-1].Number == 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+func (u *upload) sendMissing(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(u.cfg.PartWorkers)
+	if u.proof.ordered {
+		g.SetLimit(1)
+	}
+	for n := u.missing(1); n != 0 && gctx.Err() == nil && !u.ending(); n = u.missing(n + 1) {
+		g.Go(func() error {
+			err := u.sendPart(gctx, n)
+			if errors.Is(err, errDrained) {
+				return nil // the others have their grace
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	if err == nil && u.missing(1) != 0 {
+		err = errDrained
+	}
+	if err != nil && u.keepsSums() {
+		if failed := u.save(true); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// sendPart sends one part, reading its range again for each attempt. That the
+// source changed or the upload is gone is for the whole object to deal with.
+func (u *upload) sendPart(ctx context.Context, n int) error {
+	select {
+	case u.slots <- struct{}{}:
+		defer func() { <-u.slots }()
+	case <-u.draining:
+		return errDrained
+	case <-ctx.Done():
+		return errDrained
+	}
+	var useless error
+	err := u.attempt(ctx, func() error {
+		err := u.tryPart(ctx, n)
+		if errors.Is(err, storage.ErrChanged) || errors.Is(err, storage.ErrNoUpload) {
+			useless = err
+			return nil
+		}
+		return err
+	})
+	if useless != nil {
+		return useless
+	}
+	return err
+}
+
+func (u *upload) tryPart(ctx context.Context, n int) error {
+	off, size := u.stretch(n)
+	if u.rec.Copy {
+		part, err := u.partCopier.CopyPart(ctx, u.cfg.Source, u.info.Object, off, size, u.target, u.rec.ID, n)
+		if err != nil {
+			return u.copySide(err)
+		}
+		u.send(size)
+		return u.keep(n, part, nil)
+	}
+	rd, err := u.cfg.Source.Open(ctx, u.source, storage.ReadOptions{Offset: off, Length: size, Want: &u.info.Object})
+	if err != nil {
+		return at(Source, err)
+	}
+	defer func() { _ = rd.Body.Close() }()
+	b := &body{src: rd.Body, left: size, count: u.send}
+	if rd.Confirm != nil {
+		b.last = func() error { return rd.Confirm(ctx) }
+	}
+	if b.sum, err = u.hash(); err != nil {
+		return err
+	}
+	o := storage.PartOptions{Size: size}
+	if u.proof.alg == algParts {
+		o.MD5 = func() []byte { return b.sum.Sum(nil) }
+	}
+	part, err := u.multipart.UploadPart(ctx, u.target, u.rec.ID, n, b, o)
+	if err == nil && part.Size != size {
+		err = u.damaged(u.cfg.Target, fmt.Errorf("part %d holds %d bytes of %d", n, part.Size, size))
+	}
+	if err != nil {
+		err = u.blame(b, err)
+		u.have(-b.shut())
+		return err
+	}
+	return u.keep(n, part, b.sum)
+}
+
+// hash returns the digest that the next part goes into; nil if none is needed.
+func (u *upload) hash() (hash.Hash, error) {
+	if u.proof.new == nil {
+		return nil, nil
+	}
+	h := u.proof.new()
+	if !u.proof.ordered || u.rec.Ordered == 0 {
+		return h, nil
+	}
+	state, ok := h.(encoding.BinaryUnmarshaler)
+	if !ok {
+		return nil, stateError{errors.New("a digest that cannot be resumed")}
+	}
+	if err := state.UnmarshalBinary(u.rec.Hash); err != nil {
+		return nil, stateError{fmt.Errorf("upload record: %w", err)}
+	}
+	return h, nil
+}
+
+// keep notes a part that the target has.
+func (u *upload) keep(n int, part storage.Part, sum hash.Hash) error {
+	part.Number = n
+	u.mu.Lock()
+	if u.proof.ordered {
+		state, err := sum.(encoding.BinaryMarshaler).MarshalBinary()
+		if err != nil {
+			u.mu.Unlock()
+			return stateError{err}
+		}
+		u.rec.Ordered, u.rec.Hash = n, state
+	} else if u.sums != nil {
+		u.sums[n-1] = sum.Sum(nil)
+	}
+	u.parts[n-1] = part
+	u.mu.Unlock()
+	if u.proof.ordered || u.keepsSums() {
+		return u.save(u.proof.ordered)
+	}
+	return nil
+}
+
+// proven compares what was read with what the source vouches for. The size of
+// the source's parts is a guess: when two whole readings give the same digest
+// and it is not the source's, the guess was wrong, not the bytes.
+func (u *upload) proven() (guessedWrong bool, err error) {
+	p := &u.proof
+	if p.new == nil {
+		return false, nil
+	}
+	got, err := u.digest()
+	if err != nil || bytes.Equal(got, p.want) {
+		return false, err
+	}
+	c := contradicted{err: at(Source, u.mismatch(vouch{alg: p.alg}))}
+	if p.alg == algParts {
+		c.sum = hex.EncodeToString(got)
+		if u.job.sums[c.sum] {
+			return true, nil
+		}
+	}
+	return false, c
+}
+
+// digest returns the digest of the whole object.
+func (u *upload) digest() ([]byte, error) {
+	p := &u.proof
+	switch {
+	case p.ordered:
+		h, err := u.hash()
+		if err != nil {
+			return nil, err
+		}
+		return h.Sum(nil), nil
+	case p.alg == algParts:
+		h := md5.New()
+		for _, sum := range u.sums {
+			h.Write(sum)
+		}
+		return h.Sum(nil), nil
+	}
+	var crc uint64
+	for i, sum := range u.sums {
+		_, size := u.stretch(i + 1)
+		crc = combineCRC(p.poly, uint(8*len(p.want)), crc, bigEndian(sum), size)
+	}
+	return crcBytes(crc, len(p.want)), nil
+}
+
+func bigEndian(b []byte) (v uint64) {
+	for _, c := range b {
+		v = v<<8 | uint64(c)
+	}
+	return v
+}
+
+func crcBytes(v uint64, size int) []byte {
+	b := make([]byte, size)
+	for i := range b {
+		b[size-1-i] = byte(v >> (8 * i))
 	}
 	return b
 }
 
-// completedBefore tells whether the target holds the object already: the
-// answer to Complete, or the process that waited for it, was lost.
-func (j *job) completedBefore(ctx context.Context, obj *storage.Object, expect string) (done, bool, error) {
-	there, err := j.cfg.Target.Stat(ctx, j.target)
-	if errors.Is(err, storage.ErrNotFound) {
-		return done{}, false, nil
+// complete makes the object visible, after a last look at the source.
+func (u *upload) complete(ctx context.Context) (obj storage.Object, why string, err error) {
+	if _, why, err = u.allow(ctx, u.info); err != nil || why != "" {
+		return obj, why, err
 	}
-	if err != nil {
-		return done{}, false, at(Target, err)
+	before, err := u.cfg.Target.Stat(ctx, u.target)
+	switch {
+	case err == nil:
+		u.rec.Before = before.Version()
+	case errors.Is(err, storage.ErrNotFound):
+		u.rec.Before = ""
+	default:
+		return obj, "", at(Target, err)
 	}
-	if there.ETag != expect || there.Size != obj.Size {
-		return done{}, false, nil
+	u.rec.Completing, u.rec.Expect = true, compositeETag(u.parts)
+	if err := u.save(true); err != nil {
+		return obj, "", err
 	}
-	d := j.copied(obj, &there.Object, true)
-	return d, true, j.dropUpload()
-}
-
-// sending is one upload being filled.
-type sending struct {
-	*job
-	info    *storage.Info
-	u       UploadRecord
-	aligned bool // our parts are the source's parts
-	crc     crcParts
-
-	mu    sync.Mutex
-	parts []storage.Part
-	moved int64 // bytes sent by this process
-}
-
-func newSending(j *job, info *storage.Info, u UploadRecord, aligned bool) *sending {
-	s := &sending{job: j, info: info, u: u, aligned: aligned && j.srcHas.ETagIsMD5}
-	s.crc.kind, s.crc.want, s.crc.on = combinable(info.Checksums)
-	s.crc.sum = map[int]uint64{}
-	return s
-}
-
-// all sends the parts that the target does not have.
-func (s *sending) all(ctx context.Context, have []storage.Part) error {
-	total := int((s.info.Size + s.u.PartSize - 1) / s.u.PartSize)
-	at := make(map[int]bool, len(have))
-	for _, p := range have {
-		if p.Number <= total && p.Size == s.size(p.Number) {
-			s.parts = append(s.parts, p)
-			at[p.Number] = true
-			s.have(p.Size)
-		}
+	if err := u.confirm(ctx, u.info.Version()); err != nil {
+		return obj, "", err
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(s.cfg.PartWorkers)
-	for n := 1; n <= total && gctx.Err() == nil; n++ {
-		if at[n] {
-			continue
-		}
-		g.Go(func() error { return s.part(gctx, n) })
+	obj, err = u.multipart.CompleteUpload(ctx, u.target, u.rec.ID, u.parts)
+	if err == nil && obj.Size != u.info.Size {
+		err = u.damaged(u.cfg.Target, fmt.Errorf("it holds %d bytes of %d", obj.Size, u.info.Size))
 	}
-	return g.Wait()
-}
-
-// size is the number of bytes of part n.
-func (s *sending) size(n int) int64 {
-	return min(s.u.PartSize, s.info.Size-int64(n-1)*s.u.PartSize)
-}
-
-// part sends one part, reading its range again for each attempt.
-func (s *sending) part(ctx context.Context, n int) error {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-ctx.Done():
-		return errDrained
-	}
-	var p storage.Part
-	err := s.attempt(ctx, func() (err error) {
-		if s.partCopier != nil {
-			p, err = s.partCopier.CopyPart(ctx, s.cfg.Source, s.info.Object, int64(n-1)*s.u.PartSize, s.size(n), s.target, s.u.ID, n)
-			if err == nil {
-				s.send(s.size(n))
-			}
-			return at(Target, err)
-		}
-		p, err = s.stream(ctx, n)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.parts = append(s.parts, p)
-	s.moved += p.Size
-	return nil
-}
-
-// stream sends one part straight from its ranged read.
-func (s *sending) stream(ctx context.Context, n int) (storage.Part, error) {
-	size := s.size(n)
-	r, err := s.cfg.Source.Open(ctx, s.source, storage.ReadOptions{Offset: int64(n-1) * s.u.PartSize, Length: size, Want: &s.info.Object})
-	if err != nil {
-		return storage.Part{}, at(Source, err)
-	}
-	defer r.Body.Close()
-	body := &counted{s: s, r: r.Body, h: s.crc.hash()}
-	p, err := s.multipart.UploadPart(ctx, s.target, s.u.ID, n, body, storage.PartOptions{Size: size})
-	if err != nil {
-		s.have(-body.n)
-		if body.err != nil {
-			return p, at(Source, s.readError(body.err))
-		}
-		return p, at(Target, err)
-	}
-	s.crc.add(n, body.h)
-	return p, nil
-}
-
-// counted is the body of a part. It remembers the source's errors, which the
-// target's driver wraps in its own words.
-type counted struct {
-	s   *sending
-	r   io.Reader
-	h   hash.Hash
-	n   int64
-	err error
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if c.h != nil {
-		c.h.Write(p[:n])
-	}
-	c.n += int64(n)
-	c.s.send(int64(n))
-	if err != nil && !errors.Is(err, io.EOF) {
-		c.err = err
-	}
-	return n, err
-}
-
-// complete holds the parts against what the source vouches for, looks at the
-// source once more and makes the object visible.
-func (s *sending) complete(ctx context.Context) (done, error) {
-	sort.Slice(s.parts, func(a, b int) bool { return s.parts[a].Number < s.parts[b].Number })
-	expect := composite(s.parts)
-	vouched, err := s.check(ctx, expect)
-	if err != nil {
-		return done{}, err
-	}
-	if err := s.lookLast(ctx); err != nil {
-		return done{}, err
-	}
-	if s.u.Expect = expect; expect != "" {
-		if err := s.saveUpload(s.u); err != nil {
-			return done{}, err
-		}
-	}
-	there, err := s.multipart.CompleteUpload(ctx, s.target, s.u.ID, s.parts)
-	if err != nil {
-		if expect != "" && !errors.Is(err, storage.ErrCorrupt) {
-			if d, ok, serr := s.completedBefore(ctx, &s.info.Object, expect); ok {
-				d.moved, d.unvouched = s.moved, !vouched
-				return d, serr
-			}
-		}
-		if errors.Is(err, storage.ErrNoUpload) {
-			return done{}, firstOf(s.dropUpload(), at(Target, err))
-		}
-		return done{}, at(Target, err)
-	}
-	if err := s.dropUpload(); err != nil {
-		return done{}, err
-	}
-	d := s.copied(&s.info.Object, &there, vouched)
-	d.moved = s.moved
-	return d, nil
-}
-
-// check tells whether somebody vouched for the bytes. Where our parts are the
-// source's, the MD5s that the target computed must give the source's ETag. A
-// source may have been sent in uneven parts: if a second full reading gives the
-// same other value, the guess of its parts was wrong, not the bytes.
-func (s *sending) check(ctx context.Context, expect string) (vouched bool, err error) {
-	if known, same := s.crc.whole(s.parts); known {
-		if same {
-			return true, nil
-		}
-		return false, s.corrupt(ctx)
-	}
-	if s.srcHas.FileTree {
-		return true, nil // the last look vouches
-	}
-	if !s.aligned || !s.dstHas.ETagIsMD5 || expect == "" {
-		return false, nil
-	}
-	if expect == s.info.ETag {
-		return true, nil
-	}
-	if s.sums[expect] {
-		return false, nil
-	}
-	if s.sums == nil {
-		s.sums = map[string]bool{}
-	}
-	s.sums[expect] = true
-	return false, s.corrupt(ctx)
-}
-
-func (s *sending) corrupt(ctx context.Context) error {
-	return firstOf(s.abandon(ctx), at(Source, s.refused(storage.ErrCorrupt, "the bytes read are not those the source vouches for")))
-}
-
-// lookLast makes sure that the source still is the version that was read.
-func (s *sending) lookLast(ctx context.Context) error {
-	if !s.srcHas.FileTree {
-		now, err := s.cfg.Source.Stat(ctx, s.source)
-		if err == nil && now.Version() != s.info.Version() {
-			err = s.refused(storage.ErrChanged, "replaced while it was copied")
-		}
-		return s.changed(ctx, err)
-	}
-	r, err := s.cfg.Source.Open(ctx, s.source, storage.ReadOptions{Want: &s.info.Object})
-	if err == nil {
-		if r.Confirm != nil {
-			err = r.Confirm(ctx)
-		}
-		_ = r.Body.Close()
-	}
-	return s.changed(ctx, err)
-}
-
-// changed removes the upload of a version that is no more.
-func (s *sending) changed(ctx context.Context, err error) error {
-	if errors.Is(err, storage.ErrChanged) || errors.Is(err, storage.ErrNotFound) {
-		return firstOf(s.abandon(ctx), at(Source, err))
-	}
-	return at(Source, err)
-}
-
-// composite is the ETag that an S3 store gives an object of these parts: the
-// MD5 of their MD5s and their number; "" where the parts' ETags are no MD5s.
-func composite(parts []storage.Part) string {
-	h := md5.New()
-	for _, p := range parts {
-		o := storage.Object{ETag: p.ETag}
-		sum, ok := o.PlainMD5()
-		if !ok {
-			return ""
-		}
-		h.Write(sum)
-	}
-	return hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(parts))
+	return obj, "", at(Target, err)
 }

@@ -124,7 +124,7 @@ func (r *run) startClass(soft, hard context.Context, wg *sync.WaitGroup, c bus.C
 		}
 	})
 	for range workers {
-		wg.Go(func() { r.worker(hard, queue) })
+		wg.Go(func() { r.worker(soft, hard, queue) })
 	}
 }
 
@@ -165,18 +165,29 @@ func (r *run) ofAnotherRun(d bus.Delivery) bool {
 		(e.Class == bus.ClassScan || e.Class == bus.ClassBulk)
 }
 
-func (r *run) worker(ctx context.Context, queue <-chan *job) {
+func (r *run) worker(soft, hard context.Context, queue <-chan *job) {
 	for j := range queue {
 		if r.ending() || !r.turns.take(j) {
 			continue
 		}
 		for ; j != nil; j = r.turns.pass(j.target) {
-			if r.ending() {
+			if !r.mayBegin(soft) {
 				continue
 			}
-			if res, ok := j.handle(ctx); ok {
+			if res, ok := j.handle(hard); ok {
 				r.batch.in <- finished{j, res}
 			}
 		}
 	}
+}
+
+// mayBegin waits until Config.Gate lets another job begin. It returns false if
+// the run is ending.
+func (r *run) mayBegin(soft context.Context) bool {
+	if r.cfg.Gate != nil && !r.ending() {
+		if err := r.cfg.Gate(soft); err != nil {
+			r.stop(fmt.Errorf("wait to begin: %w", err))
+		}
+	}
+	return !r.ending()
 }

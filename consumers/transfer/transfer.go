@@ -10,6 +10,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,11 @@ type Config struct {
 	Deletes     bool          // whether anything may be deleted at the target
 	GiveUpAfter time.Duration // how long an endpoint may stay unusable; 10 min
 	Grace       time.Duration // how long a drain waits for requests in flight; 10 s
+
+	// Gate, if set, is called before each event is handled and may hold it
+	// back, as while the disk under the state is nearly full. Its context ends
+	// when a drain begins. An error leaves the event un-acked and ends the run.
+	Gate func(context.Context) error
 }
 
 func (c Config) withDefaults() Config {
@@ -130,6 +136,8 @@ type Transfer struct {
 	slots chan struct{}
 	bufs  buffers
 
+	noCopy atomic.Bool // the copier said that it cannot after all
+
 	moved, partial, active atomic.Int64
 }
 
@@ -184,6 +192,9 @@ type Progress struct {
 	Active  int64 // events being handled
 	Paused  []Pause
 }
+
+// Active is Progress.Active alone, for one atomic load.
+func (t *Transfer) Active() int64 { return t.active.Load() }
 
 // Progress may be called at any time.
 func (t *Transfer) Progress() Progress {

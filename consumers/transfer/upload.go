@@ -2,43 +2,54 @@ package transfer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sluice-sync/sluice/storage"
 )
 
-// clockSlack is how much earlier than our intent an upload may seem to have
-// begun, by the clock of the target, and still be ours.
-const clockSlack = 5 * time.Minute
+const (
+	clockSlack = 5 * time.Minute // how far the target's clock may be from ours
+	saveEach   = 256             // parts up to which each one's digest is saved at once
+	saveEvery  = time.Second     // between saves beyond
+)
 
-// UploadRecord is what must be known about a multipart upload under way, to
-// resume it or to remove it. A record without ID is an intent: the upload may
-// or may not have been begun.
-type UploadRecord struct {
-	ID       string    `json:"id,omitempty"`
-	Begun    time.Time `json:"begun"`               // by our clock, before the upload was created
-	Version  string    `json:"version"`             // of the source object
-	Size     int64     `json:"size"`                // bytes
-	PartSize int64     `json:"part_size,omitempty"` // bytes
-	Expect   string    `json:"expect,omitempty"`    // the ETag the whole will have; set before it is completed
+// upload is a multipart upload under way.
+type upload struct {
+	*job
+	info  *storage.Info
+	proof proof
+
+	mu    sync.Mutex
+	rec   UploadRecord
+	parts []storage.Part // by number-1; Number 0: missing
+	sums  [][]byte       // digests of the parts, where the proof needs them
+
+	unsaved, saving bool
+	saved           time.Time
 }
 
-// DecodeUpload reads a record as State keeps it.
-func DecodeUpload(rec []byte) (UploadRecord, error) {
-	var u UploadRecord
-	if err := json.Unmarshal(rec, &u); err != nil {
-		return u, fmt.Errorf("upload record: %w", err)
+// record returns what is remembered about an upload of the key. A record that
+// cannot be read counts as an intent of unknown age.
+func (j *job) record() (rec UploadRecord, ok bool, err error) {
+	raw, ok, err := j.state.Upload(j.target)
+	if err != nil {
+		return rec, false, stateError{err}
 	}
-	return u, nil
+	if !ok {
+		return rec, false, nil
+	}
+	if rec, err = DecodeUpload(raw); err != nil {
+		return UploadRecord{}, true, nil
+	}
+	return rec, true, nil
 }
 
-func (j *job) saveUpload(u UploadRecord) error {
-	rec, err := json.Marshal(u)
+func (j *job) putRecord(rec UploadRecord) error {
+	raw, err := rec.encode()
 	if err == nil {
-		err = j.state.PutUpload(j.target, rec)
+		err = j.state.PutUpload(j.target, raw)
 	}
 	if err != nil {
 		return stateError{err}
@@ -46,98 +57,259 @@ func (j *job) saveUpload(u UploadRecord) error {
 	return nil
 }
 
-func (j *job) dropUpload() error {
+func (j *job) dropRecord() error {
 	if err := j.state.DropUpload(j.target); err != nil {
 		return stateError{err}
 	}
 	return nil
 }
 
-// upload returns the record of the key. One that cannot be read counts as an
-// intent of unknown age.
-func (j *job) upload() (u UploadRecord, ok bool, err error) {
-	rec, ok, err := j.state.Upload(j.target)
-	if err != nil {
-		return u, false, stateError{err}
-	}
-	if !ok {
-		return u, false, nil
-	}
-	if u, err = DecodeUpload(rec); err != nil {
-		return UploadRecord{}, true, nil
-	}
-	return u, true, nil
-}
-
-// abandon removes the upload of the key, if there is one, with its parts.
+// abandon removes the upload of the key and its parts, if there is one.
 func (j *job) abandon(ctx context.Context) error {
-	u, ok, err := j.upload()
+	rec, ok, err := j.record()
 	if err != nil || !ok {
 		return err
 	}
-	ids := []string{u.ID}
-	if u.ID == "" {
-		if ids, err = j.unknownUploads(ctx, u.Begun); err != nil {
-			return err
-		}
+	if rec.ID == "" {
+		err = j.abortUnknown(ctx, rec.Begun)
+	} else {
+		err = at(Target, j.multipart.AbortUpload(ctx, j.target, rec.ID))
 	}
-	for _, id := range ids {
-		if err := j.multipart.AbortUpload(ctx, j.target, id); err != nil {
+	if err != nil {
+		return err
+	}
+	return j.dropRecord()
+}
+
+// abortUnknown removes uploads of the key begun since an intent whose id was
+// never learnt.
+func (j *job) abortUnknown(ctx context.Context, since time.Time) error {
+	open, err := j.multipart.ListUploads(ctx, j.target)
+	if errors.Is(err, storage.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
+		return at(Target, err)
+	}
+	for _, u := range open {
+		if u.Key != j.target || u.Started.Before(since.Add(-clockSlack)) {
+			continue
+		}
+		if err := j.multipart.AbortUpload(ctx, j.target, u.ID); err != nil {
 			return at(Target, err)
 		}
 	}
-	return j.dropUpload()
+	return nil
 }
 
-// unknownUploads are those of the key that were begun since our intent: the
-// answer to our own request to begin one may have been lost.
-func (j *job) unknownUploads(ctx context.Context, since time.Time) ([]string, error) {
-	all, err := j.multipart.ListUploads(ctx, j.target)
-	if errors.Is(err, storage.ErrUnsupported) {
+// openUpload goes on with the upload of the key, or begins one. If an earlier
+// one turns out to have been completed, landed is the object.
+func (j *job) openUpload(ctx context.Context, info *storage.Info, byCopy bool) (u *upload, landed *storage.Object, err error) {
+	u = &upload{job: j, info: info}
+	if !byCopy {
+		u.proof = proofFor(info, j.srcHas, j.dstHas, j.cfg.PartSize)
+	}
+	rec, ok, err := j.record()
+	if err != nil {
+		return nil, nil, err
+	}
+	if ok && u.fits(rec, byCopy) {
+		parts, err := j.multipart.ListParts(ctx, j.target, rec.ID)
+		if err == nil {
+			u.resume(rec, parts)
+			return u, nil, nil
+		}
+		if !errors.Is(err, storage.ErrNoUpload) {
+			return nil, nil, at(Target, err)
+		}
+		if landed, err = j.landed(ctx, rec, info); err != nil || landed != nil {
+			return u, landed, err
+		}
+	}
+	if ok {
+		if err := j.abandon(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	return u, nil, u.begin(ctx, byCopy)
+}
+
+// fits tells whether a remembered upload is of the version that is there now
+// and was cut so that it can be proven.
+func (u *upload) fits(rec UploadRecord, byCopy bool) bool {
+	if rec.ID == "" || rec.Version != u.info.Version() || rec.Size != u.info.Size ||
+		rec.Copy != byCopy || rec.Alg != u.proof.alg {
+		return false
+	}
+	return rec.Alg != algParts || ceilDiv(rec.Size, rec.PartSize) == u.proof.count
+}
+
+// resume takes the target's word for which parts are there. Parts whose digest
+// is needed and not known are sent again.
+func (u *upload) resume(rec UploadRecord, parts []storage.Part) {
+	u.rec = rec
+	u.allot()
+	for _, p := range parts {
+		if p.Number < 1 || p.Number > len(u.parts) {
+			continue
+		}
+		if _, size := u.stretch(p.Number); p.Size != size {
+			continue
+		}
+		if u.proof.ordered && p.Number > rec.Ordered {
+			continue
+		}
+		if u.proof.new != nil && !u.proof.ordered {
+			sum := rec.Sums[p.Number]
+			if u.targetTellsSums() {
+				sum, _ = storage.Object{ETag: p.ETag}.PlainMD5()
+			}
+			if sum == nil {
+				continue
+			}
+			u.sums[p.Number-1] = sum
+		}
+		u.parts[p.Number-1] = p
+		u.have(p.Size)
+	}
+	if u.proof.ordered && !u.holdsFirst(rec.Ordered) {
+		u.restartOrder()
+	}
+}
+
+// targetTellsSums tells whether the ETags of parts are the digests needed.
+func (u *upload) targetTellsSums() bool { return u.proof.alg == algParts && u.dstHas.ETagIsMD5 }
+
+func (u *upload) holdsFirst(n int) bool {
+	if n > len(u.parts) {
+		return false
+	}
+	for _, p := range u.parts[:n] {
+		if p.Number == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// restartOrder forgets all parts: the running digest cannot skip one.
+func (u *upload) restartOrder() {
+	u.unsend()
+	clear(u.parts)
+	u.rec.Ordered, u.rec.Hash = 0, nil
+}
+
+func (u *upload) allot() {
+	n := ceilDiv(u.rec.Size, u.rec.PartSize)
+	u.parts = make([]storage.Part, n)
+	if u.proof.new != nil && !u.proof.ordered {
+		u.sums = make([][]byte, n)
+	}
+}
+
+// begin creates the upload; its intent is on disk before.
+func (u *upload) begin(ctx context.Context, byCopy bool) error {
+	size, err := u.cut(byCopy)
+	if err != nil {
+		return at(Target, err)
+	}
+	u.rec = UploadRecord{Begun: time.Now()}
+	if err := u.putRecord(u.rec); err != nil {
+		return err
+	}
+	id, err := u.multipart.CreateUpload(ctx, u.target, storage.UploadOptions{
+		Size: u.info.Size, PartSize: size, Meta: metadata(u.info),
+	})
+	if err != nil {
+		return at(Target, err) // it may have been created: the intent finds it
+	}
+	u.rec.ID, u.rec.Version = id, u.info.Version()
+	u.rec.Size, u.rec.PartSize = u.info.Size, size
+	u.rec.Copy, u.rec.Alg = byCopy, u.proof.alg
+	u.allot()
+	return u.putRecord(u.rec)
+}
+
+func (u *upload) cut(byCopy bool) (int64, error) {
+	has := u.dstHas
+	switch {
+	case u.proof.partSize > 0:
+		return u.proof.partSize, nil
+	case byCopy:
+		if has.MaxPart <= 0 || has.MaxCopy < has.MaxPart {
+			has.MaxPart = has.MaxCopy
+		}
+		return planParts(u.info.Size, copyPart, has)
+	}
+	return planParts(u.info.Size, u.cfg.PartSize, has)
+}
+
+// landed returns the object if an upload that is gone was completed: its
+// answer was lost, or the process died before it could say so. That is told by
+// the ETag that the parts give; where it has another form, by an object that
+// came in place of what was there before, with our size and time.
+func (j *job) landed(ctx context.Context, rec UploadRecord, info *storage.Info) (*storage.Object, error) {
+	if !rec.Completing {
+		return nil, nil
+	}
+	there, err := j.cfg.Target.Stat(ctx, j.target)
+	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, at(Target, err)
 	}
-	var ids []string
-	for _, u := range all {
-		if !u.Started.Before(since.Add(-clockSlack)) {
-			ids = append(ids, u.ID)
-		}
+	ours := metadata(info).MTime
+	switch {
+	case there.Size != rec.Size:
+		return nil, nil
+	case rec.Expect != "" && there.ETag == rec.Expect:
+		return &there.Object, nil
+	case j.dstHas.ETagIsMD5, there.Version() == rec.Before, ours.IsZero():
+		return nil, nil
 	}
-	return ids, nil
+	grain := max(j.dstHas.MTimeGrain, 1)
+	if !madeAt(&there).Truncate(grain).Equal(ours.Truncate(grain)) {
+		return nil, nil
+	}
+	return &there.Object, nil
 }
 
-// resume returns the upload under way and its finished parts, if it is of this
-// version and still there. It removes any other.
-func (j *job) resume(ctx context.Context, obj *storage.Object) (u UploadRecord, have []storage.Part, ok bool, err error) {
-	u, ok, err = j.upload()
-	if err != nil || !ok {
-		return u, nil, false, err
-	}
-	if u.ID != "" && u.Version == obj.Version() && u.Size == obj.Size && u.PartSize > 0 {
-		have, err = j.multipart.ListParts(ctx, j.target, u.ID)
-		if err == nil {
-			return u, have, true, nil
-		}
-		if !errors.Is(err, storage.ErrNoUpload) {
-			return u, nil, false, at(Target, err)
+// keepsSums tells whether the digests of parts are known to nobody else.
+func (u *upload) keepsSums() bool { return u.sums != nil && !u.targetTellsSums() }
+
+// snapshot is the record to save. The caller holds the lock.
+func (u *upload) snapshot() UploadRecord {
+	rec := u.rec
+	if u.keepsSums() {
+		rec.Sums = make(map[int][]byte, len(u.sums))
+		for i, sum := range u.sums {
+			if sum != nil {
+				rec.Sums[i+1] = sum
+			}
 		}
 	}
-	return u, nil, false, j.abandon(ctx)
+	return rec
 }
 
-// begin creates an upload. The intent is kept first, so that an upload whose id
-// never reached us is found and removed.
-func (j *job) begin(ctx context.Context, info *storage.Info, partSize int64) (UploadRecord, error) {
-	u := UploadRecord{Begun: time.Now(), Version: info.Version(), Size: info.Size}
-	if err := j.saveUpload(u); err != nil {
-		return u, err
+// save puts down what only we know of the parts. One goroutine writes at a
+// time, also for those that come meanwhile. The records of uploads of very many
+// parts are large and written at most once a second, unless now.
+func (u *upload) save(now bool) (err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.unsaved = true
+	if u.saving || !now && len(u.parts) > saveEach && time.Since(u.saved) < saveEvery {
+		return nil
 	}
-	id, err := j.multipart.CreateUpload(ctx, j.target, storage.UploadOptions{Size: info.Size, PartSize: partSize, Meta: carried(info)})
-	if err != nil {
-		return u, at(Target, err)
+	u.saving = true
+	for u.unsaved && err == nil {
+		u.unsaved = false
+		rec := u.snapshot()
+		u.mu.Unlock()
+		err = u.putRecord(rec)
+		u.mu.Lock()
 	}
-	u.ID, u.PartSize = id, partSize
-	return u, j.saveUpload(u)
+	u.saving, u.saved = false, time.Now()
+	return err
 }

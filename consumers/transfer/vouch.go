@@ -1,9 +1,7 @@
 package transfer
 
 import (
-	"bytes"
 	"crypto/md5"
-	"crypto/sha1"
 	"crypto/sha256"
 	"hash"
 	"hash/crc32"
@@ -12,66 +10,80 @@ import (
 	"github.com/sluice-sync/sluice/storage"
 )
 
-// vouch holds bytes that are read whole against what the source says of them.
+// vouch is a digest of the whole object that the source keeps, and how to
+// compute it from the bytes. The zero vouch vouches for nothing.
 type vouch struct {
-	h     hash.Hash // nil: there is nothing to hold them against
-	want  []byte
-	md5   bool
-	known bool // somebody vouches for the bytes
+	alg  string
+	want []byte
+	new  func() hash.Hash
 }
 
-// newVouch picks the cheapest digest the source has of an object. File systems
-// keep none: there the second look at the file vouches.
-func newVouch(has storage.Features, info *storage.Info) *vouch {
-	if has.FileTree {
-		return &vouch{known: true}
-	}
-	if want, ok := info.PlainMD5(); ok && has.ETagIsMD5 {
-		return &vouch{h: md5.New(), want: want, md5: true, known: true}
-	}
-	for _, c := range info.Checksums {
-		if h := newHash(c.Algorithm); h != nil && h.Size() == len(c.Value) {
-			return &vouch{h: h, want: c.Value, known: true}
+const algMD5 = "MD5"
+
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	nvme       = crc64.MakeTable(polyNVME)
+	ecma       = crc64.MakeTable(crc64.ECMA)
+)
+
+// digests are the stored checksums that can be checked, the cheapest first.
+var digests = []struct {
+	alg  string
+	size int
+	new  func() hash.Hash
+	poly uint64 // reversed; 0: parts cannot be combined
+}{
+	{"CRC32C", 4, func() hash.Hash { return crc32.New(castagnoli) }, crc32.Castagnoli},
+	{"CRC32", 4, func() hash.Hash { return crc32.NewIEEE() }, crc32.IEEE},
+	{"CRC64NVME", 8, func() hash.Hash { return crc64.New(nvme) }, polyNVME},
+	{"CRC64ECMA", 8, func() hash.Hash { return crc64.New(ecma) }, crc64.ECMA},
+	{"SHA256", 32, sha256.New, 0},
+}
+
+// storedDigest returns the cheapest stored checksum; parallel asks for one that
+// can be combined from those of parts.
+func storedDigest(info *storage.Info, parallel bool) (v vouch, ok bool) {
+	for _, d := range digests {
+		if parallel && d.poly == 0 {
+			continue
+		}
+		for _, c := range info.Checksums {
+			if c.Algorithm == d.alg && len(c.Value) == d.size {
+				return vouch{d.alg, c.Value, d.new}, true
+			}
 		}
 	}
-	return &vouch{}
+	return vouch{}, false
 }
 
-func newHash(algorithm string) hash.Hash {
-	switch algorithm {
-	case "CRC32C":
-		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case "CRC32":
-		return crc32.NewIEEE()
-	case "CRC64NVME":
-		return crc64.New(crc64.MakeTable(crc64NVME))
-	case "CRC64ECMA":
-		return crc64.New(crc64.MakeTable(crc64.ECMA))
-	case "SHA256":
-		return sha256.New()
-	case "SHA1":
-		return sha1.New()
+func plainMD5(info *storage.Info, f storage.Features) (v vouch, ok bool) {
+	if !f.ETagIsMD5 {
+		return vouch{}, false
 	}
-	return nil
+	want, ok := info.PlainMD5()
+	if !ok {
+		return vouch{}, false
+	}
+	return vouch{algMD5, want, md5.New}, true
 }
 
-// crc64NVME is the reversed polynomial of CRC-64/NVME (NVM Express Command Set
-// Specification 1.0d, section 5.2.1.3.4).
-const crc64NVME = 0x9a6c9329ac4bc9b5
-
-func (v *vouch) write(p []byte) {
-	if v.h != nil {
-		v.h.Write(p)
+// vouchFor returns what the source vouches with for an object that is read in
+// order. MD5 comes first: the target's driver needs it anyway.
+func vouchFor(info *storage.Info, f storage.Features) (vouch, bool) {
+	if v, ok := plainMD5(info, f); ok {
+		return v, true
 	}
+	return storedDigest(info, false)
 }
 
-// check fails if the bytes that were written are not those of the source.
-func (v *vouch) check() bool { return v.h == nil || bytes.Equal(v.h.Sum(nil), v.want) }
+func (v vouch) md5() bool { return v.alg == algMD5 }
 
-// sum is the MD5 of the bytes for the write, where it was computed anyway.
-func (v *vouch) sum() func() []byte {
-	if !v.md5 {
-		return nil
+func (v vouch) sum(p []byte) []byte {
+	if v.md5() {
+		s := md5.Sum(p)
+		return s[:]
 	}
-	return func() []byte { return v.want }
+	h := v.new()
+	h.Write(p)
+	return h.Sum(nil)
 }

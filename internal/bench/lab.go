@@ -19,7 +19,7 @@ import (
 // lab is the servers, data and environment of all rows.
 type lab struct {
 	options
-	ctx        context.Context
+	ctx        context.Context //nolint:containedctx // a lab lives as long as one command
 	dir        string
 	bin, tools string
 	env        []string

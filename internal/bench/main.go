@@ -58,7 +58,7 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	b := &lab{options: o, ctx: ctx, dir: work, bin: filepath.Join(root, "bin", "sluice"), tools: filepath.Join(root, ".tools", "bin")}
 	defer b.stop()
 	if err := b.start(); err != nil {

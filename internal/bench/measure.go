@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -40,15 +39,46 @@ func (b *lab) measure(args []string) (cost, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	start := time.Now()
-	err := cmd.Run()
-	c := cost{wall: time.Since(start).Seconds()}
+	err := cmd.Start()
+	peak := make(chan float64, 1)
+	if err == nil {
+		ended := make(chan struct{})
+		go func() { peak <- watchRSS(cmd.Process.Pid, ended) }()
+		err = cmd.Wait()
+		close(ended)
+	} else {
+		peak <- 0
+	}
+	c := cost{wall: time.Since(start).Seconds(), rss: <-peak}
 	if err != nil {
 		return c, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, tail(out.String()))
 	}
-	ru := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	c.cpu = cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds()
-	c.rss = float64(ru.Maxrss) / 1024
 	return c, nil
+}
+
+// watchRSS returns the peak resident size of a process in MB. It is read from
+// /proc while the process lives: what wait4 tells includes the memory of the
+// parent that forked it.
+func watchRSS(pid int, ended <-chan struct{}) (mb float64) {
+	path := fmt.Sprintf("/proc/%d/status", pid)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if b, err := os.ReadFile(path); err == nil {
+			if _, rest, ok := strings.Cut(string(b), "VmHWM:"); ok {
+				var kb float64
+				if _, err := fmt.Sscan(rest, &kb); err == nil {
+					mb = max(mb, kb/1024)
+				}
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ended:
+			return mb
+		}
+	}
 }
 
 func tail(s string) string {
