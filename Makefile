@@ -54,7 +54,7 @@ check: lint test ## what CI runs: lint, tests, race, generated files, clean tree
 	$(MAKE) generated
 	@test -z "$$(git status --porcelain)" || { git status --short; echo 'the tree is not clean after the checks'; exit 1; }
 
-bench: build bench-tools ## compare with rclone and mc on this machine, print docs/benchmarks.md's tables
+bench: build bench-tools ## compare with rclone and mc on this machine, print the tables
 	$(GO) run ./internal/bench
 
 soak: tools ## the long tests
