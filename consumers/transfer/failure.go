@@ -14,7 +14,8 @@ const (
 	quickTries     = 3  // attempts in place before the ledger takes over
 	throttledTries = 10 // the same for throttling, which is rarely the object's fault
 	quickPause     = 100 * time.Millisecond
-	retryPause     = time.Second // before the first retry from the ledger, times four each
+	throttledMost  = 5 * time.Second // most between two tries of a throttled act
+	retryPause     = time.Second     // before the first retry from the ledger, times four each
 	retryMost      = 5 * time.Minute
 )
 
@@ -92,6 +93,8 @@ type attempts struct{ own, throttled int }
 // error that stands. An error of an endpoint shuts its gate, so that pass waits
 // for as long as it is unusable. If the act fails as often with a gate that
 // opens in between, the endpoint answers others and the failure is the act's.
+// An endpoint that throttles slows down those it refuses; only one that serves
+// nobody any more is paused.
 func (r *run) again(ctx context.Context, a *attempts, err error) error {
 	var state stateError
 	if errors.As(err, &state) || errors.Is(err, errDrained) {
@@ -106,21 +109,35 @@ func (r *run) again(ctx context.Context, a *attempts, err error) error {
 	kind, _ := storage.KindOf(err)
 	var s sided
 	if storage.IsEndpoint(err) && errors.As(err, &s) {
-		r.gates[s.side].close(err)
-		switch kind {
-		case storage.ErrNoSpace:
-			return nil
+		switch g := r.gates[s.side]; kind {
 		case storage.ErrThrottled:
-			if a.throttled++; a.throttled < throttledTries {
-				return nil
-			}
-			return spent{err: err}
+			return r.throttled(ctx, g, a, err)
+		case storage.ErrNoSpace:
+			g.close(err)
+			return nil
+		default:
+			g.close(err)
 		}
 	}
 	if a.own++; a.own >= quickTries {
 		return spent{err: err}
 	}
 	if !r.sleep(ctx, jitter(quickPause<<(a.own-1))) {
+		return errDrained
+	}
+	return nil
+}
+
+// throttled slows down one act, or all of them if the endpoint refuses all.
+func (r *run) throttled(ctx context.Context, g *gate, a *attempts, err error) error {
+	a.throttled++
+	all := g.throttled(err)
+	switch {
+	case a.throttled >= throttledTries:
+		return spent{err: err}
+	case all:
+		return nil
+	case !r.sleep(ctx, max(jitter(min(quickPause<<(a.throttled-1), throttledMost)), retryAfter(err))):
 		return errDrained
 	}
 	return nil

@@ -15,6 +15,11 @@ const (
 	pauseFirst = time.Second      // between looks at an endpoint, doubling
 	pauseMost  = 30 * time.Second // up to here
 	checkTime  = 20 * time.Second // a look that takes longer counts as failed
+
+	// throttledRow is how many throttled requests, with none served between
+	// them, mean that the endpoint serves nobody. Less than throttledTries, so
+	// that one object alone finds it out.
+	throttledRow = 8
 )
 
 // gate holds back all work on one endpoint while it is unusable. Many workers
@@ -28,6 +33,7 @@ type gate struct {
 	fallen  chan struct{} // wakes the prober
 	tickets chan struct{} // one worker's leave to try
 	relapse chan struct{} // a trial failed
+	refused atomic.Int32  // throttled requests since one was served
 
 	mu     sync.Mutex
 	since  time.Time
@@ -91,8 +97,21 @@ func (g *gate) close(err error) {
 	signal(g.fallen)
 }
 
+// throttled notes a throttled request. It shuts the gate, and says so, once
+// nobody is served or the endpoint asks for a pause that is worth one.
+func (g *gate) throttled(err error) bool {
+	if g.refused.Add(1) < throttledRow && retryAfter(err) <= pauseFirst && !g.shut.Load() {
+		return false
+	}
+	g.close(err)
+	return true
+}
+
 // answered tells the gate that a request was served, which ends a trial.
 func (g *gate) answered() {
+	if g.refused.Load() != 0 {
+		g.refused.Store(0)
+	}
 	if !g.shut.Load() {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,6 +160,43 @@ func TestOneBadObjectDoesNotStopTheOthers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// sporadic throttles one call in so many.
+type sporadic struct {
+	storage.Bucket
+	calls atomic.Int64
+}
+
+func (s *sporadic) Unwrap() storage.Source  { return s.Bucket }
+func (s *sporadic) WrapPower(power any) any { return power }
+
+func (s *sporadic) Open(ctx context.Context, key string, ro storage.ReadOptions) (*storage.Reader, error) {
+	if s.calls.Add(1)%5 == 0 {
+		return nil, &storage.Error{Op: "open", Place: "there", Kind: storage.ErrThrottled}
+	}
+	return s.Bucket.Open(ctx, key, ro)
+}
+
+// Now and then a throttled request slows down the one that made it, not all.
+func TestSporadicThrottlingPausesNobody(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.cfg.Source = &sporadic{Bucket: r.src}
+		r.some(1000)
+		r.start()
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		if p := r.moving.Progress(); len(p.Paused) != 0 {
+			t.Errorf("paused: %+v", p.Paused)
+		}
+		r.no(r.stop())
+		if len(r.results) != 1000 {
+			t.Errorf("%d results in 15 s", len(r.results))
+		}
+		for _, res := range r.results {
+			r.outcome(res, bus.Copied, "")
+		}
+	})
 }
 
 func TestDrainWhilePausedIsPrompt(t *testing.T) {
