@@ -60,6 +60,9 @@ func (t *Task) Snapshot() Snapshot {
 		DeletesHeld: t.held, Changing: t.changing, Listed: len(t.rec.Passes) > 0,
 		Seconds: t.now().Sub(t.started).Seconds(),
 	}
+	if t.listPause != nil && s.State == StateRunning {
+		s.State, s.Why = StatePaused, t.listPause.Error()
+	}
 	totals, skipped := t.listedLocked()
 	proj, lister, mover := t.proj, t.lister, t.mover
 	t.mu.Unlock()

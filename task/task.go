@@ -80,6 +80,8 @@ type Task struct {
 	mover    *transfer.Transfer
 	held     int64
 	changing int64
+	// listPause is why the listing waits; nil: it does not.
+	listPause error
 }
 
 // New prepares a task; it does no I/O.
@@ -279,7 +281,7 @@ func (t *Task) pass(ctx context.Context, pass int) (list.Totals, error) {
 		t.phase = "closing"
 	}
 	t.mu.Unlock()
-	totals, err := l.Run(ctx, pass)
+	totals, err := t.list(ctx, l, pass)
 	if err != nil {
 		return totals, err
 	}
