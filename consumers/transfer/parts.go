@@ -175,12 +175,12 @@ func (u *upload) tryPart(ctx context.Context, n int) error {
 		return err
 	}
 	o := storage.PartOptions{Size: size}
-	if u.proof.alg == algParts {
+	if u.proof.alg == algParts && b.sum != nil {
 		o.MD5 = func() []byte { return b.sum.Sum(nil) }
 	}
 	part, err := u.multipart.UploadPart(ctx, u.target, u.rec.ID, n, b, o)
-	if err == nil && part.Size != size {
-		err = u.damaged(u.cfg.Target, fmt.Errorf("part %d holds %d bytes of %d", n, part.Size, size))
+	if err == nil {
+		err = u.checkPart(n, part, size, b.sum != nil)
 	}
 	if err != nil {
 		err = u.blame(b, err)
@@ -190,9 +190,29 @@ func (u *upload) tryPart(ctx context.Context, n int) error {
 	return u.keep(n, part, b.sum)
 }
 
+// checkPart looks at what the target says of a part. Where its ETag was to
+// tell the digest and does not (a store that encrypts), the part is sent once
+// more, and all later ones are digested here.
+func (u *upload) checkPart(n int, part storage.Part, size int64, digested bool) error {
+	if part.Size != size {
+		return u.damaged(u.cfg.Target, fmt.Errorf("part %d holds %d bytes of %d", n, part.Size, size))
+	}
+	if digested || u.proof.alg != algParts {
+		return nil
+	}
+	if _, ok := (storage.Object{ETag: part.ETag}).PlainMD5(); ok {
+		return nil
+	}
+	u.opaqueParts.Store(true)
+	return &storage.Error{
+		Op: "upload part", Key: u.target, Place: u.cfg.Target.String(), Kind: storage.ErrBusy,
+		Err: errors.New("the ETag of a part is not its MD5"),
+	}
+}
+
 // hash returns the digest that the next part goes into; nil if none is needed.
 func (u *upload) hash() (hash.Hash, error) {
-	if u.proof.new == nil {
+	if u.proof.new == nil || u.targetTellsSums() {
 		return nil, nil
 	}
 	h := u.proof.new()
@@ -221,7 +241,11 @@ func (u *upload) keep(n int, part storage.Part, sum hash.Hash) error {
 		}
 		u.rec.Ordered, u.rec.Hash = n, state
 	} else if u.sums != nil {
-		u.sums[n-1] = sum.Sum(nil)
+		if sum != nil {
+			u.sums[n-1] = sum.Sum(nil)
+		} else {
+			u.sums[n-1], _ = storage.Object{ETag: part.ETag}.PlainMD5() // checkPart has seen it
+		}
 	}
 	u.parts[n-1] = part
 	u.mu.Unlock()

@@ -168,6 +168,43 @@ func TestFlippedBitInALargeObject(t *testing.T) {
 	}
 }
 
+// encrypting answers parts with ETags that are not their MD5, as stores that
+// encrypt do.
+type encrypting struct{ *mem.Bucket }
+
+func (e encrypting) UploadPart(ctx context.Context, key, id string, n int, body io.Reader, o storage.PartOptions) (storage.Part, error) {
+	p, err := e.Bucket.UploadPart(ctx, key, id, n, body, o)
+	p.ETag = opaque(p.ETag)
+	return p, err
+}
+
+func (e encrypting) CompleteUpload(ctx context.Context, key, id string, parts []storage.Part) (storage.Object, error) {
+	for i := range parts {
+		parts[i].ETag = strings.TrimPrefix(parts[i].ETag, opaque(""))
+	}
+	return e.Bucket.CompleteUpload(ctx, key, id, parts)
+}
+
+// Where the target's ETags of parts tell nothing, the parts are digested here.
+func TestPartsOfATargetThatEncrypts(t *testing.T) {
+	flip := fault.Rule{Ops: []fault.Op{fault.Open}, After: 5, Times: 1, Effect: fault.Flip}
+	for _, rules := range [][]fault.Rule{nil, {flip}} {
+		bubble(t, func(r *rig) {
+			data := noise(9, 7*part)
+			s, _ := r.faulty(rules, nil)
+			r.cfg.Target = encrypting{r.dst}
+			o := r.putParts("big", data, part)
+			r.publish(event(o, bus.ClassBulk))
+			res := r.one()
+			r.outcome(res, bus.Copied, "")
+			r.holds("big", data)
+			if res.Unvouched || len(s.Hits()) != len(rules) || len(rules) > 0 && s.Hits()[0] != 1 {
+				t.Errorf("bits flipped: %v, %+v", s.Hits(), res)
+			}
+		})
+	}
+}
+
 // The source's part size can only be guessed. A wrong guess costs a second
 // reading and the word of the source, never the object.
 func TestWronglyGuessedPartSize(t *testing.T) {

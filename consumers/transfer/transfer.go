@@ -136,7 +136,8 @@ type Transfer struct {
 	slots chan struct{}
 	bufs  buffers
 
-	noCopy atomic.Bool // the copier said that it cannot after all
+	noCopy      atomic.Bool // the copier said that it cannot after all
+	opaqueParts atomic.Bool // the target's ETags of parts are no MD5s after all
 
 	moved, partial, active atomic.Int64
 }

@@ -177,8 +177,12 @@ func (u *upload) resume(rec UploadRecord, parts []storage.Part) {
 	}
 }
 
-// targetTellsSums tells whether the ETags of parts are the digests needed.
-func (u *upload) targetTellsSums() bool { return u.proof.alg == algParts && u.dstHas.ETagIsMD5 }
+// targetTellsSums tells whether the ETags of parts are the digests needed. Then
+// nothing is digested here: what the target received, digested by itself, must
+// be what the source vouches for. That spares the MD5 of every byte, 1.5 ms/MiB.
+func (u *upload) targetTellsSums() bool {
+	return u.proof.alg == algParts && u.dstHas.ETagIsMD5 && !u.opaqueParts.Load()
+}
 
 func (u *upload) holdsFirst(n int) bool {
 	if n > len(u.parts) {

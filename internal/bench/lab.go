@@ -44,10 +44,13 @@ func (b *lab) start() error {
 	b.env = append(os.Environ(), "HOME="+b.path("home"), "SLUICE_STATE="+b.path("state"), "MC_CONFIG_DIR="+b.path("mc"),
 		"RCLONE_CONFIG="+b.path("rclone.conf"), "MINIO_ROOT_USER="+user, "MINIO_ROOT_PASSWORD="+secret)
 	var conf strings.Builder
-	for i, n := range []string{"ONE", "TWO", "FREE"} {
-		b.env = append(b.env, fmt.Sprintf("SLUICE_ENDPOINT_%s=minio+http://%s:%s@%s", n, user, secret, urls[i]),
-			fmt.Sprintf("MC_HOST_%s=http://%s:%s@%s", strings.ToLower(n), user, secret, urls[i]))
-		fmt.Fprintf(&conf, "[%s]\ntype = s3\nprovider = Minio\naccess_key_id = %s\nsecret_access_key = %s\nendpoint = http://%s\n", strings.ToLower(n), user, secret, urls[i])
+	for _, e := range []struct{ name, user, url string }{
+		{"one", user, urls[0]}, {"two", user, urls[1]}, {"free", user, urls[2]},
+		{"sink", "another", urls[2]}, // so that nobody takes it for the same store and copies inside it
+	} {
+		b.env = append(b.env, fmt.Sprintf("SLUICE_ENDPOINT_%s=minio+http://%s:%s@%s", strings.ToUpper(e.name), e.user, secret, e.url),
+			fmt.Sprintf("MC_HOST_%s=http://%s:%s@%s", e.name, e.user, secret, e.url))
+		fmt.Fprintf(&conf, "[%s]\ntype = s3\nprovider = Minio\naccess_key_id = %s\nsecret_access_key = %s\nendpoint = http://%s\n", e.name, e.user, secret, e.url)
 	}
 	if err := os.WriteFile(b.path("rclone.conf"), []byte(conf.String()), 0o600); err != nil {
 		return err
