@@ -233,8 +233,21 @@ func (p *puller) close() error {
 		}
 		p.handed = nil
 		p.bus.settle(p.reply)
+		p.forgetRequests()
 	})
 	return nil
+}
+
+// forgetRequests lets an embedded server notice that nobody waits for what was
+// asked of it, by asking for the consumer's state. A server that shuts down
+// tells all who wait and gives them 50 ms (Server.signalPullConsumers).
+func (p *puller) forgetRequests() {
+	if p.bus.embedded == nil || !p.bus.conn.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	_, _ = p.bus.js.Consumer(ctx, p.stream, p.consumer)
 }
 
 // remember keeps a handout for close. Those of which all is settled are

@@ -18,6 +18,7 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/dialect"
@@ -109,6 +110,9 @@ func newCore(c Config, creds *credentials.Credentials) (*miniogo.Core, error) {
 
 // Create makes the bucket; one that is there and ours is success.
 func (b *Bucket) Create(ctx context.Context) error {
+	if err := s3utils.CheckValidBucketNameStrict(b.Config.Bucket); err != nil {
+		return &storage.Error{Op: "create", Place: b.Place, Kind: storage.ErrInvalid, Err: err}
+	}
 	err := b.core.MakeBucket(ctx, b.Config.Bucket, miniogo.MakeBucketOptions{Region: b.Region})
 	if miniogo.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" {
 		return nil
