@@ -284,6 +284,22 @@ func (d dir) setMTime(name string, t time.Time) error {
 	return unix.UtimesNanoAt(d.fd, name, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, m}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
+// setOpenMTime is setMTime of an open file of that name: utimensat(2) without
+// a name spares the way to it.
+func (dir) setOpenMTime(f *os.File, _ string, t time.Time) error {
+	m, err := unix.TimeToTimespec(t)
+	if err != nil {
+		return err
+	}
+	times := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, m}
+	return onFD(f, func(fd int) error {
+		if _, _, e := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); e != 0 {
+			return e
+		}
+		return nil
+	})
+}
+
 func (d dir) sync() error { return unix.Syncfs(d.fd) }
 func (d dir) close()      { _ = unix.Close(d.fd) } // nothing was written through it
 

@@ -167,6 +167,9 @@ func (d dir) setMTime(name string, t time.Time) error {
 	return d.r.Chtimes(name, time.Time{}, t)
 }
 
+// setOpenMTime is setMTime of an open file of that name.
+func (d dir) setOpenMTime(_ *os.File, name string, t time.Time) error { return d.setMTime(name, t) }
+
 func (d dir) sync() error {
 	f, err := d.r.Open(".")
 	if err != nil {

@@ -104,7 +104,7 @@ func (t *temp) commit(ctx context.Context, m storage.Metadata) (s stat, err erro
 		}
 	}
 	if !m.MTime.IsZero() {
-		if err := t.d.setMTime(t.tmp, m.MTime); err != nil {
+		if err := t.d.setOpenMTime(t.f, t.tmp, m.MTime); err != nil {
 			return s, err
 		}
 	}
