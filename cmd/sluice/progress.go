@@ -34,18 +34,29 @@ func (r jsonReporter) show(s task.Snapshot)    { _ = json.NewEncoder(r.out).Enco
 func (r jsonReporter) end(s task.Snapshot)     { r.show(s) }
 func (r jsonReporter) interval() time.Duration { return r.every }
 
-// lineReporter prints a plain line per interval, for logs and pipes.
+// lineReporter prints a plain line per interval, for logs and pipes. It looks
+// more often than it prints, so that the first line has a rate too.
 type lineReporter struct {
 	out   io.Writer
 	every time.Duration
 	rate  *meter
+	last  time.Time // when the last line was printed
 }
 
-func (r lineReporter) show(s task.Snapshot) {
+func (r *lineReporter) show(s task.Snapshot) {
+	r.rate.add(s)
+	if r.last.IsZero() {
+		r.last = s.At
+	}
+	if s.At.Sub(r.last) < r.every-r.interval()/2 {
+		return
+	}
+	r.last = s.At
 	fmt.Fprintln(r.out, progressLine(s, r.rate))
 }
-func (r lineReporter) end(s task.Snapshot)     { printSummary(r.out, s) }
-func (r lineReporter) interval() time.Duration { return r.every }
+
+func (r *lineReporter) end(s task.Snapshot)     { printSummary(r.out, s) }
+func (r *lineReporter) interval() time.Duration { return min(r.every, 500*time.Millisecond) }
 
 // quietReporter prints nothing.
 type quietReporter struct{}
@@ -72,6 +83,7 @@ func newBarReporter(out io.Writer, rate *meter) *barReporter {
 }
 
 func (r *barReporter) show(s task.Snapshot) {
+	r.rate.add(s)
 	r.text = progressLine(s, r.rate)
 	if s.Listed {
 		r.bar.SetTotal(max(s.Found, 1), false)
@@ -93,13 +105,17 @@ type meter struct {
 	at      time.Time
 	objects int64
 	bytes   int64
-	perSec  float64 // objects
-	bps     float64
+	past    float64 // the weight of all that was seen: 0 at first, 1 in the end
+	perSec  float64 // objects, times past
+	bps     float64 // bytes, times past
 }
 
 // add takes a snapshot in and updates the rates.
 func (m *meter) add(s task.Snapshot) {
 	done := s.Found - s.Pending
+	if s.Run == "" { // nothing is known yet
+		return
+	}
 	if m.at.IsZero() {
 		m.at, m.objects, m.bytes = s.At, done, s.BytesMoved
 		return
@@ -110,25 +126,34 @@ func (m *meter) add(s task.Snapshot) {
 	}
 	// The weight of the past halves about every three seconds.
 	w := 1 / (1 + d/4)
+	m.past = w*m.past + 1 - w
 	m.perSec = w*m.perSec + (1-w)*float64(done-m.objects)/d
 	m.bps = w*m.bps + (1-w)*float64(s.BytesMoved-m.bytes)/d
 	m.at, m.objects, m.bytes = s.At, done, s.BytesMoved
 }
 
+// rates are objects and bytes per second.
+func (m *meter) rates() (objects, bytes float64) {
+	if m.past == 0 {
+		return 0, 0
+	}
+	return m.perSec / m.past, m.bps / m.past
+}
+
 // progressLine is one line about a task that runs.
 func progressLine(s task.Snapshot, m *meter) string {
-	m.add(s)
 	var b strings.Builder
 	done := s.Found - s.Pending
 	if s.Listed && s.Found > 0 {
 		fmt.Fprintf(&b, "%d%% ", done*100/s.Found)
 	}
+	perSec, bps := m.rates()
 	more := ""
 	if !s.Listed {
 		more = "+" // the listing goes on
 	}
 	fmt.Fprintf(&b, "%s/%s%s objects, %s/%s%s, %s/s, %s obj/s", humanize.Comma(done), humanize.Comma(s.Found), more,
-		size(s.Bytes), size(s.BytesFound), more, size(int64(m.bps)), humanize.Comma(int64(m.perSec)))
+		size(s.Bytes), size(s.BytesFound), more, size(int64(bps)), humanize.Comma(int64(perSec)))
 	if eta, ok := remaining(s, m); ok {
 		fmt.Fprintf(&b, ", ETA %s", eta)
 	}
@@ -154,12 +179,13 @@ func remaining(s task.Snapshot, m *meter) (time.Duration, bool) {
 	if !s.Listed || s.Pending == 0 {
 		return 0, false
 	}
+	perSec, bps := m.rates()
 	var sec float64
-	if m.perSec > 0.01 {
-		sec = float64(s.Pending) / m.perSec
+	if perSec > 0.01 {
+		sec = float64(s.Pending) / perSec
 	}
-	if left := s.BytesFound - s.Bytes; m.bps > 1 && left > 0 {
-		sec = max(sec, float64(left)/m.bps)
+	if left := s.BytesFound - s.Bytes; bps > 1 && left > 0 {
+		sec = max(sec, float64(left)/bps)
 	}
 	if sec == 0 || sec > 100*24*3600 {
 		return 0, false

@@ -164,7 +164,7 @@ func (a *app) reporter(o outputFlags) reporter {
 	case isFile && term.IsTerminal(int(f.Fd())):
 		return newBarReporter(a.stdout, &meter{})
 	default:
-		return lineReporter{a.stdout, o.interval, &meter{}}
+		return &lineReporter{out: a.stdout, every: o.interval, rate: &meter{}}
 	}
 }
 

@@ -100,15 +100,9 @@ func (b *Bucket) openFile(ctx context.Context, op, key string, want *storage.Obj
 	if err != nil {
 		return nil, s, err
 	}
-	for {
-		if want != nil && !s.is(want) {
-			f.Close()
-			return nil, s, b.fail(op, key, storage.ErrChanged, errIsOther)
-		}
-		wait := s.settled(time.Now())
-		if wait <= 0 {
-			return f, s, nil
-		}
+	// Once is enough: the clock that gives files their times has ticked by
+	// then, even if it runs hours ahead of ours.
+	if wait := s.settled(time.Now()); wait > 0 && (want == nil || s.is(want)) {
 		if err = sleep(ctx, wait); err == nil {
 			s, err = statFile(f)
 		}
@@ -116,10 +110,12 @@ func (b *Bucket) openFile(ctx context.Context, op, key string, want *storage.Obj
 			f.Close()
 			return nil, s, b.readFault(op, key, err)
 		}
-		if want == nil {
-			return f, s, nil // waits once: what is there now is the version
-		}
 	}
+	if want != nil && !s.is(want) {
+		f.Close()
+		return nil, s, b.fail(op, key, storage.ErrChanged, errIsOther)
+	}
+	return f, s, nil
 }
 
 // openAny opens a key if it is a regular file now.

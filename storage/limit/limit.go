@@ -145,7 +145,14 @@ func (p powers) ListUploads(ctx context.Context, key string) ([]storage.Upload, 
 	return call(ctx, p.l, p.l.calls, func() ([]storage.Upload, error) { return p.Multipart.ListUploads(ctx, key) })
 }
 
+// CopyFrom pays for the bytes of a file, which pass through this machine,
+// before it begins; a store copies inside itself.
 func (p powers) CopyFrom(ctx context.Context, src storage.Source, obj storage.Object, key string, o storage.CopyOptions) (storage.Object, error) {
+	if src.Features().FileTree {
+		if err := p.l.bandwidth.pay(ctx, obj.Size); err != nil {
+			return storage.Object{}, err
+		}
+	}
 	return call(ctx, p.l, p.l.writes, func() (storage.Object, error) { return p.Copier.CopyFrom(ctx, src, obj, key, o) })
 }
 

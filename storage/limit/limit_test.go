@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/fault"
+	"github.com/sluice-sync/sluice/storage/file"
 	"github.com/sluice-sync/sluice/storage/limit"
 	"github.com/sluice-sync/sluice/storage/mem"
 )
@@ -337,6 +338,37 @@ func TestBandwidthCanceled(t *testing.T) {
 		start := time.Now()
 		if _, err := io.ReadAll(r.Body); !errors.Is(err, context.Canceled) || time.Since(start) != 1500*time.Millisecond {
 			t.Errorf("read ended after %v with %v", time.Since(start), err)
+		}
+	})
+}
+
+// TestBandwidthOfFiles: files that the machine copies by itself take their time
+// too.
+func TestBandwidthOfFiles(t *testing.T) {
+	open := func() *file.Bucket {
+		b, err := file.Open(t.TempDir(), file.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	src, dst := open(), open()
+	obj, err := src.Put(t.Context(), "k", strings.NewReader(strings.Repeat("x", 5000)), storage.PutOptions{Size: 5000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		to := limit.New(dst, limit.NewLimits(limit.Config{Bandwidth: limit.NewBandwidth(1000)}))
+		c, ok := storage.As[storage.Copier](to)
+		if !ok {
+			t.Fatal("no copier")
+		}
+		start := time.Now()
+		if _, err := c.CopyFrom(t.Context(), src, obj, "k", storage.CopyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < 4800*time.Millisecond || took > 5200*time.Millisecond {
+			t.Errorf("5,000 bytes at 1,000 a second took %s", took)
 		}
 	})
 }

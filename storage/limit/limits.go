@@ -114,8 +114,9 @@ func wait(ctx context.Context, l *rate.Limiter, n int) error {
 	return context.DeadlineExceeded
 }
 
-// Bandwidth is a rate of bytes that any number of Limits may share. Only bodies
-// that are read count, so that a copy counts once, at its source.
+// Bandwidth is a rate of bytes that any number of Limits may share. Bodies that
+// are read count, and files copied inside the machine, so that every byte that
+// passes here counts once, at its source.
 type Bandwidth struct{ l *rate.Limiter }
 
 // NewBandwidth returns a bandwidth of so many bytes per second; nil, which
@@ -126,6 +127,21 @@ func NewBandwidth(bytesPerSecond int64) *Bandwidth {
 	}
 	burst := min(max(bytesPerSecond/10, 1), 1<<20)
 	return &Bandwidth{rate.NewLimiter(rate.Limit(bytesPerSecond), int(burst))}
+}
+
+// pay waits until n bytes may pass.
+func (b *Bandwidth) pay(ctx context.Context, n int64) error {
+	if b == nil {
+		return nil
+	}
+	for n > 0 {
+		some := min(n, int64(b.l.Burst()))
+		if err := wait(ctx, b.l, int(some)); err != nil {
+			return err
+		}
+		n -= some
+	}
+	return nil
 }
 
 // body reads no faster than the bandwidth and gives its slot back once.
