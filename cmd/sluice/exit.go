@@ -69,6 +69,7 @@ func report(w io.Writer, err error) int {
 func hint(err error) string {
 	var used *space.InUseError
 	var usage usageError
+	var early earlyError
 	switch {
 	case errors.As(err, &usage):
 		return "`sluice help` and `sluice help sync` say what is possible"
@@ -78,6 +79,8 @@ func hint(err error) string {
 		return "`sluice failures list TASK` says what failed; the same command resumes"
 	case errors.Is(err, task.ErrDeletesHeld):
 		return "nothing was deleted; raise --max-delete if this is meant"
+	case errors.Is(err, storage.ErrNoBucket) && errors.As(err, &early) && early.side == "source":
+		return "check the name of the source"
 	case errors.Is(err, storage.ErrNoBucket):
 		return "check the name; --create-bucket makes a target bucket"
 	case errors.Is(err, storage.ErrCredentials):

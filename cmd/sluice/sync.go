@@ -217,7 +217,16 @@ func (e *ends) early(ctx context.Context, side string, err error) error {
 		return nil
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("%s: no answer within %s: %w", side, checkTimeout, err)
+		err = fmt.Errorf("no answer within %s: %w", checkTimeout, err)
 	}
-	return fmt.Errorf("%s: %w", side, err)
+	return earlyError{side, err}
 }
+
+// earlyError is what made a task not begin.
+type earlyError struct {
+	side string // source or target
+	err  error
+}
+
+func (e earlyError) Error() string { return e.side + ": " + e.err.Error() }
+func (e earlyError) Unwrap() error { return e.err }

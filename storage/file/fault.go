@@ -9,12 +9,17 @@ import (
 	"github.com/sluice-sync/sluice/storage"
 )
 
-// errNoRoot marks a root that is not there.
+// errNoRoot is what the error of a root that is not there is.
 var errNoRoot = errors.New("no such directory")
+
+type rootError struct{ error }
+
+func (rootError) Is(target error) bool { return target == errNoRoot }
+func (e rootError) Unwrap() error      { return e.error }
 
 func noRoot(err error) error {
 	if isOne(err, missing) {
-		return errors.Join(errNoRoot, err)
+		return rootError{err}
 	}
 	return err
 }
