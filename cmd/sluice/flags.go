@@ -85,7 +85,7 @@ func (f *syncFlags) register(cmd *cobra.Command) {
 	fs.IntVar(&f.workers, "workers", 32, "small objects copied at once")
 	fs.StringVar(&f.partSize, "part-size", "16MiB", "`SIZE` of the parts of large objects, raised where 10,000 parts would not do")
 	fs.StringVar(&f.threshold, "multipart-threshold", "64MiB", "`SIZE` from which objects are sent in parts")
-	fs.StringVar(&f.bandwidth, "bandwidth", "", "bytes per second in all, as `SIZE` (default no bound)")
+	fs.StringVar(&f.bandwidth, "bandwidth", "", "bytes per second through this machine in all, as `SIZE` (default no bound)")
 	fs.Float64Var(&f.requests, "requests-per-second", 0, "requests per second to each endpoint (0: no bound)")
 	fs.IntVar(&f.retries, "retries", 5, "tries per object before it is given up")
 	fs.DurationVar(&f.giveUpAfter, "give-up-after", 10*time.Minute, "how long an endpoint may stay unusable before the task stops, resumable")

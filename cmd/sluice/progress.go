@@ -86,8 +86,8 @@ func (r *barReporter) show(s task.Snapshot) {
 	r.rate.add(s)
 	r.text = progressLine(s, r.rate)
 	if s.Listed {
-		r.bar.SetTotal(max(s.Found, 1), false)
-		r.bar.SetCurrent(s.Found - s.Pending)
+		r.bar.SetTotal(1000, false)
+		r.bar.SetCurrent(int64(1000 * share(s)))
 	}
 }
 
@@ -143,17 +143,16 @@ func (m *meter) rates() (objects, bytes float64) {
 // progressLine is one line about a task that runs.
 func progressLine(s task.Snapshot, m *meter) string {
 	var b strings.Builder
-	done := s.Found - s.Pending
 	if s.Listed && s.Found > 0 {
-		fmt.Fprintf(&b, "%d%% ", done*100/s.Found)
+		fmt.Fprintf(&b, "%d%% ", int(100*share(s)))
 	}
 	perSec, bps := m.rates()
 	more := ""
 	if !s.Listed {
 		more = "+" // the listing goes on
 	}
-	fmt.Fprintf(&b, "%s/%s%s objects, %s/%s%s, %s/s, %s obj/s", humanize.Comma(done), humanize.Comma(s.Found), more,
-		size(s.Bytes), size(s.BytesFound), more, size(int64(bps)), humanize.Comma(int64(perSec)))
+	fmt.Fprintf(&b, "%s/%s%s objects, %s/%s%s, %s/s, %s obj/s", humanize.Comma(s.Found-s.Pending), humanize.Comma(s.Found), more,
+		size(s.Bytes+s.BytesPart), size(s.BytesFound), more, size(int64(bps)), humanize.Comma(int64(perSec)))
 	if eta, ok := remaining(s, m); ok {
 		fmt.Fprintf(&b, ", ETA %s", eta)
 	}
@@ -174,6 +173,18 @@ func progressLine(s task.Snapshot, m *meter) string {
 	return b.String()
 }
 
+// share is how much is done, from 0 to 1: of the bytes that had to be copied,
+// or of the objects if there are none.
+func share(s task.Snapshot) float64 {
+	switch {
+	case s.Pending == 0:
+		return 1
+	case s.BytesFound > 0:
+		return min(float64(s.Bytes+s.BytesPart)/float64(s.BytesFound), 0.99)
+	}
+	return float64(s.Found-s.Pending) / float64(s.Found)
+}
+
 // remaining estimates the time left, once it is known what there is to do.
 func remaining(s task.Snapshot, m *meter) (time.Duration, bool) {
 	if !s.Listed || s.Pending == 0 {
@@ -184,7 +195,7 @@ func remaining(s task.Snapshot, m *meter) (time.Duration, bool) {
 	if perSec > 0.01 {
 		sec = float64(s.Pending) / perSec
 	}
-	if left := s.BytesFound - s.Bytes; bps > 1 && left > 0 {
+	if left := s.BytesFound - s.Bytes - s.BytesPart; bps > 1 && left > 0 {
 		sec = max(sec, float64(left)/bps)
 	}
 	if sec == 0 || sec > 100*24*3600 {
