@@ -60,6 +60,11 @@ func (b *Bus) openStreams(ctx context.Context, task string, o bus.StreamOptions)
 	if err != nil {
 		return nil, false, err
 	}
+	if b.embedded != nil && !freshEvents {
+		if err := s.expire(ctx); err != nil {
+			return nil, false, err
+		}
+	}
 	// All classes have their consumer from the start: what nobody has consumed
 	// yet must not be trimmed.
 	for _, class := range bus.Classes {
@@ -70,6 +75,47 @@ func (b *Bus) openStreams(ctx context.Context, task string, o bus.StreamOptions)
 	}
 	s.pub, err = newPublisher(b, s.done)
 	return s, freshEvents || freshResults, err
+}
+
+// Shortening a consumer's AckWait makes the server look in 100 ms for deliveries
+// that are older (consumer.updateConfig).
+const (
+	expireWait  = time.Millisecond
+	expireCheck = 200 * time.Millisecond
+)
+
+// expire hands out at once what an earlier process took and neither acked nor
+// gave back, because it was killed: an embedded server has no other client, so
+// nobody is at work on it. What it acked stays acked. If it is cut short, the
+// deliveries come after AckWait, as they would without it.
+func (s *streams) expire(ctx context.Context) error {
+	stale := false
+	for _, class := range bus.Classes {
+		c, err := s.bus.js.Consumer(ctx, eventsStream(s.task), string(class))
+		if errors.Is(err, jetstream.ErrConsumerNotFound) || err == nil && c.CachedInfo().NumAckPending == 0 {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		config := c.CachedInfo().Config
+		config.AckWait = expireWait
+		if _, err := s.bus.js.UpdateConsumer(ctx, eventsStream(s.task), config); err != nil {
+			return err
+		}
+		stale = true
+	}
+	if !stale {
+		return nil
+	}
+	timer := time.NewTimer(expireCheck)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func withDefaults(o bus.StreamOptions) bus.StreamOptions {

@@ -62,7 +62,7 @@ func (a *app) status(args []string, asJSON bool) error {
 		if l.PID, err = space.Status(root, n, &l.Snapshot); err != nil {
 			return fmt.Errorf("task %s: %w", n, err)
 		}
-		if l.PID == 0 && (l.State == task.StateRunning || l.State == task.StatePaused) {
+		if l.PID == 0 && (l.State == task.StateRunning || l.State == task.StatePaused || l.State == "") {
 			l.State, l.Why = "killed", "the same command resumes"
 		}
 		lines = append(lines, l)
@@ -90,9 +90,13 @@ func (a *app) statusTable(lines []statusLine) {
 	w := tabwriter.NewWriter(a.stdout, 2, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "TASK\tSTATE\tFOUND\tCOPIED\tSKIPPED\tPENDING\tFAILED\tDELETED\tBYTES\tLAST LOOK")
 	for _, l := range lines {
+		at := "never"
+		if !l.At.IsZero() {
+			at = humanize.Time(l.At)
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Task, l.State, humanize.Comma(l.Found),
 			humanize.Comma(l.Copied), humanize.Comma(l.Skipped), humanize.Comma(l.Pending), humanize.Comma(l.Failed),
-			humanize.Comma(l.Deleted), size(l.Bytes), humanize.Time(l.At))
+			humanize.Comma(l.Deleted), size(l.Bytes), at)
 	}
 	_ = w.Flush()
 }

@@ -137,18 +137,26 @@ func (a *app) runTask(ctx context.Context, r taskRun) (err error) {
 	return err
 }
 
-// follow shows a task and keeps its snapshot on disk until ctx ends.
+// follow shows a task and keeps its snapshot on disk until ctx ends. The first
+// one is written as soon as there is something to say.
 func follow(ctx context.Context, t *task.Task, rep reporter, sp *space.Space) error {
 	show, save := time.NewTicker(rep.interval()), time.NewTicker(time.Second)
 	defer show.Stop()
 	defer save.Stop()
+	saved := false
 	for {
 		select {
 		case <-show.C:
-			rep.show(t.Snapshot())
+			s := t.Snapshot()
+			rep.show(s)
+			if !saved && s.Run != "" {
+				saved = sp.WriteStatus(s) == nil
+			}
 		case <-save.C:
 			// A full disk must not end the task: it pauses and goes on.
-			_ = sp.WriteStatus(t.Snapshot())
+			if s := t.Snapshot(); s.Run != "" {
+				_ = sp.WriteStatus(s)
+			}
 		case <-ctx.Done():
 			return nil
 		}
