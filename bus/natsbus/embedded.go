@@ -112,6 +112,11 @@ func startServer(ctx context.Context, e Embedded) (*server.Server, error) {
 	return s, nil
 }
 
+// streamDir is where the server keeps a stream of its one account.
+func (e *embedded) streamDir(stream string) string {
+	return filepath.Join(e.dir, server.JetStreamStoreDir, "$G", "streams", stream)
+}
+
 func (e *embedded) health() error {
 	h := e.server.Healthz(&server.HealthzOptions{})
 	switch {

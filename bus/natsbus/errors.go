@@ -16,6 +16,7 @@ import (
 const (
 	codeAccountResources = 10002 // resource limits exceeded for account
 	codeConsumerStore    = 10012 // error creating store for consumer
+	codeStreamStore      = 10049 // error creating store for stream
 	codeInsufficient     = 10023 // insufficient resources
 	codeStorage          = 10047 // insufficient storage resources available
 	codeStoreFailed      = 10077 // storing failed; the text says why
@@ -52,7 +53,7 @@ func apiKind(code int, text string) error {
 
 func isDamaged(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == codeConsumerStore
+	return errors.As(err, &api) && (api.ErrorCode == codeConsumerStore || api.ErrorCode == codeStreamStore)
 }
 
 // diskKind is ErrNoDisk if an error that only comes as text says so.

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func (b *Bus) Open(ctx context.Context, task string, o bus.StreamOptions) (bus.S
 	}
 	s, fresh, err := b.openStreams(ctx, task, o)
 	if b.embedded != nil && isDamaged(err) {
-		// The server can neither recover nor replace a consumer's files.
+		// The server can neither recover nor replace the files.
 		if err = b.deleteStreams(ctx, task); err == nil {
 			s, fresh, err = b.openStreams(ctx, task, o)
 		}
@@ -109,6 +110,11 @@ func (b *Bus) deleteStreams(ctx context.Context, task string) error {
 	for _, stream := range []string{eventsStream(task), resultsStream(task)} {
 		if err := b.js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return err
+		}
+		if b.embedded != nil { // what the server could not recover it does not delete
+			if err := os.RemoveAll(b.embedded.streamDir(stream)); err != nil {
+				return err
+			}
 		}
 	}
 	return b.removeTrims(task)
