@@ -121,7 +121,7 @@ func TestMisspeltFlagsAndCommands(t *testing.T) {
 		{"sync --exclud x a b", "did you mean --exclude?"},
 		{"sync --worker 3 a b", "did you mean --workers?"},
 		{"sync --zzzzzzzz a b", "there is no flag --zzzzzzzz"},
-		{"status --log-levle debug", "did you mean --log-level?"},
+		{"status --log-levvel debug", "did you mean --log-level?"},
 		{"snyc a b", "did you mean sync?"},
 		{"failures lst x", "did you mean list?"},
 		{"sync a", "want SRC and DST, got 1 arguments"},
