@@ -23,7 +23,7 @@ var levels = []struct {
 	what  string
 }{
 	{[]string{"storage"}, "the contract"},
-	{[]string{"storage/dialect", "storage/s3xml", "filter", "keymap", "bus"}, "tables, formats and pure decisions"},
+	{[]string{"storage/dialect", "storage/s3xml", "storage/http1", "filter", "keymap", "bus"}, "tables, formats and pure decisions"},
 	{[]string{"storage/s3wire", "storage/fault", "storage/retry", "storage/limit", "bus/natsbus", "bus/membus", "store", "space"}, "decorators, protocols, state"},
 	{[]string{"storage/file", "storage/mem", "storage/minio", "storage/s3"}, "drivers"},
 	{[]string{"endpoint"}, "the registry of drivers"},
@@ -43,6 +43,7 @@ var bans = []struct {
 	{in: "storage", not: module + "keymap", why: "a bucket knows its own keys only"},
 	{in: "bus", not: module + "storage", why: "the bus does not know what an event means"},
 	{in: "bus", not: module + "store", why: "the bus and the state are rebuilt from each other, never in one step"},
+	{in: "storage/http1", not: module, why: "a connection does not know what travels on it"},
 	{in: "store", not: module, why: "what the state holds is opaque to it"},
 	{in: "space", not: module, why: "a space does not know what a task does"},
 	{in: "endpoint", not: module + "bus", why: "opening a bucket needs no bus"},

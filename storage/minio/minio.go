@@ -64,7 +64,7 @@ func Open(c Config) (*Bucket, error) {
 	if c.Place == "" {
 		c.Place = fmt.Sprintf("%s/%s/%s", c.Endpoint, c.Bucket, c.Prefix)
 	}
-	transport, err := s3wire.Transport(c.Limits)
+	transport, err := s3wire.RoundTripper(c.Limits)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func Open(c Config) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := s3wire.Transport(c.Limits)
+	transport, err := s3wire.RoundTripper(c.Limits)
 	if err != nil {
 		return nil, err
 	}

@@ -72,8 +72,8 @@ func (e *exact) atEnd() error {
 	return &bodyError{io.ErrNoProgress}
 }
 
-// lent is the body of a request. The transport may read it even after the
-// answer has come; take gives the reader back to its owner for good.
+// lent is the body of a request. A transport such as net/http may read it even
+// after the answer has come; take gives the reader back to its owner for good.
 type lent struct {
 	mu    sync.Mutex
 	r     io.Reader

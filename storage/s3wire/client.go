@@ -1,6 +1,6 @@
 // Package s3wire is the part of the S3 protocol that carries the objects:
-// list, look, read, write, delete, each one signed request over net/http, with
-// the errors, headers and proofs of integrity that belong to them. The drivers
+// list, look, read, write, delete, each one signed request over storage/http1,
+// with the errors, headers and proofs of integrity that belong to them. The drivers
 // s3 and minio add what their SDKs are good at: credentials, endpoints,
 // multipart bookkeeping, copies. An SDK's own GET or PUT of a small object
 // costs two to four times the CPU.
@@ -46,7 +46,7 @@ type Config struct {
 	// Keys returns the keys of the moment; it is called for every request and
 	// by many goroutines. Nil: requests are not signed.
 	Keys      func(ctx context.Context) (Keys, error)
-	Transport http.RoundTripper // from Transport, below; it must not decode bodies
+	Transport http.RoundTripper // from RoundTripper, below; it must not decode bodies
 	PageSize  int               // keys per listing request; 0: 1,000, the protocol's limit
 	Now       func() time.Time  // of signatures; nil: time.Now
 }

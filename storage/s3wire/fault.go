@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-sync/sluice/storage"
@@ -87,6 +88,9 @@ func (f *Fault) kind(op, key string) error {
 	if k := codeKind(f.Code); k != nil {
 		return k
 	}
+	if f.Code == "BadRequest" && strings.Contains(f.Message, "chunked encoding") { // MinIO; our frames are right when they leave
+		return storage.ErrCorrupt
+	}
 	switch f.Status {
 	case http.StatusNotFound:
 		if key == "" {
@@ -156,7 +160,8 @@ func codeKind(code string) error {
 		return storage.ErrInvalidKey
 	case "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage":
 		return storage.ErrNoSpace
-	case "BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch":
+	case "BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch",
+		"InvalidChunkSizeError", "MalformedTrailerError":
 		return storage.ErrCorrupt
 	case "XMinioObjectExistsAsDirectory", "XMinioParentIsObject", "BucketAlreadyExists":
 		return storage.ErrExists

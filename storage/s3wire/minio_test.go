@@ -84,7 +84,7 @@ func TestFlippedBit(t *testing.T) {
 
 func minioClient(t *testing.T, server *servertest.MinIOServer, bucket, row string, wrap func(http.RoundTripper) http.RoundTripper) *s3wire.Client {
 	t.Helper()
-	tr, err := s3wire.Transport(s3wire.Limits{})
+	tr, err := s3wire.RoundTripper(s3wire.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.rc.Read(p)
-	if b.left -= int64(n); b.left < 0 { // net/http holds bodies to their length
+	if b.left -= int64(n); b.left < 0 { // transports hold bodies to their length
 		n, err = 0, errors.New("more bytes than announced")
 	}
 	switch {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"github.com/sluice-sync/sluice/storage/http1"
 )
 
 // Limits bound connections. The zero value is good for 128 workers.
@@ -24,21 +26,67 @@ type Limits struct {
 	InsecureSkipVerify bool   // trust any certificate
 }
 
-// Transport returns connections that fit the drivers: HTTP/1.1, bodies never
-// decoded, nothing that can hang for ever.
-func Transport(l Limits) (*http.Transport, error) {
-	conf := &tls.Config{InsecureSkipVerify: l.InsecureSkipVerify, MinVersion: tls.VersionTLS12} //nolint:gosec // asked for
-	if l.CAFile != "" {
-		pem, err := os.ReadFile(l.CAFile)
+// Connections carry a Client's own requests: connections of storage/http1, and
+// those of Transport for a request that goes through a proxy.
+type Connections struct {
+	own     *http1.Transport
+	proxied *http.Transport
+	proxy   func(*http.Request) (*url.URL, error)
+}
+
+// RoundTripper returns connections for a Client.
+func RoundTripper(l Limits) (*Connections, error) {
+	proxied, err := Transport(l)
+	if err != nil {
+		return nil, err
+	}
+	dial := or(l.Dial, dialTime)
+	return &Connections{
+		own: http1.New(http1.Config{
+			MaxIdle: or(l.MaxIdle, maxIdle), IdleTimeout: idleTime, DialTimeout: dial, Stall: or(l.Stall, stallTime),
+			TLS: proxied.TLSClientConfig,
+		}),
+		proxied: proxied, proxy: l.Proxy,
+	}, nil
+}
+
+// RoundTrip asks for every request anew whether it goes through a proxy: the
+// answer is the caller's business and may change.
+func (c *Connections) RoundTrip(req *http.Request) (*http.Response, error) {
+	if c.proxy != nil {
+		through, err := c.proxy(req)
 		if err != nil {
+			closeBody(req.Body)
 			return nil, err
 		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New(l.CAFile + " holds no certificate")
+		if through != nil {
+			return c.proxied.RoundTrip(req)
 		}
 	}
-	idle, dial, stall := or(l.MaxIdle, 128), or(l.Dial, 5*time.Second), or(l.Stall, time.Minute)
+	return c.own.RoundTrip(req)
+}
+
+// CloseIdleConnections closes what is kept for later requests.
+func (c *Connections) CloseIdleConnections() {
+	c.own.CloseIdleConnections()
+	c.proxied.CloseIdleConnections()
+}
+
+const (
+	maxIdle   = 128
+	dialTime  = 5 * time.Second
+	stallTime = time.Minute
+	idleTime  = 50 * time.Second // stores close theirs after 60 s and more
+)
+
+// Transport returns the connections of net/http that SDKs want: HTTP/1.1,
+// bodies never decoded, nothing that can hang for ever.
+func Transport(l Limits) (*http.Transport, error) {
+	conf, err := tlsConfig(l)
+	if err != nil {
+		return nil, err
+	}
+	idle, dial, stall := or(l.MaxIdle, maxIdle), or(l.Dial, dialTime), or(l.Stall, stallTime)
 	d := &net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy: l.Proxy,
@@ -53,11 +101,27 @@ func Transport(l Limits) (*http.Transport, error) {
 		TLSHandshakeTimeout: dial,
 		MaxIdleConns:        idle,
 		MaxIdleConnsPerHost: idle,
-		IdleConnTimeout:     50 * time.Second, // stores close theirs after 60 s and more
+		IdleConnTimeout:     idleTime,
 		DisableCompression:  true,
 		WriteBufferSize:     64 << 10, // headers and a small body leave in one write
 		ReadBufferSize:      16 << 10, // and arrive in one read; larger reads go past it
 	}, nil
+}
+
+func tlsConfig(l Limits) (*tls.Config, error) {
+	conf := &tls.Config{InsecureSkipVerify: l.InsecureSkipVerify, MinVersion: tls.VersionTLS12} //nolint:gosec // asked for
+	if l.CAFile == "" {
+		return conf, nil
+	}
+	pem, err := os.ReadFile(l.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	conf.RootCAs = x509.NewCertPool()
+	if !conf.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New(l.CAFile + " holds no certificate")
+	}
+	return conf, nil
 }
 
 func or[T comparable](v, instead T) T {

@@ -108,7 +108,8 @@ func (c *Client) send(ctx context.Context, u upload, body io.Reader) (tag string
 	}
 	discard(resp)
 	if tag = etag(resp.Header); tag == "" {
-		return "", c.fail(u.op, u.key, storage.ErrUnsupported, "the answer names no ETag")
+		// Rather something between us and the store has answered than the store.
+		return "", c.fail(u.op, u.key, storage.ErrBusy, "the answer is a success that names no ETag")
 	}
 	if sum != nil && c.Dialect.ETagIsMD5 && !encrypted(resp.Header) {
 		o := storage.Object{ETag: tag}
@@ -126,9 +127,9 @@ func encrypted(h http.Header) bool {
 }
 
 // sendBuffered reads the body first; nothing is sent if its length is wrong.
-// The buffer is not used again: the transport may still read it after the
-// answer, and only from a plain bytes.Reader does it send headers and body in
-// one write.
+// The buffer is not used again: net/http, which goes through proxies, may still
+// read it after the answer, and only from a plain bytes.Reader does it send
+// headers and body in one write.
 func (c *Client) sendBuffered(ctx context.Context, u upload, r io.Reader) (*http.Response, []byte, error) {
 	src := exact{r: r, left: u.size}
 	data := make([]byte, u.size)
