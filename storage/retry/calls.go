@@ -76,10 +76,6 @@ type powers struct {
 	c Config
 }
 
-func (p powers) CreateUpload(ctx context.Context, key string, o storage.UploadOptions) (string, error) {
-	return do(ctx, p.c, func() (string, error) { return p.Multipart.CreateUpload(ctx, key, o) })
-}
-
 func (p powers) ListParts(ctx context.Context, key, id string) ([]storage.Part, error) {
 	return do(ctx, p.c, func() ([]storage.Part, error) { return p.Multipart.ListParts(ctx, key, id) })
 }

@@ -3,10 +3,11 @@
 // pauses.
 //
 // It repeats only calls that carry no body: Stat, Open up to the first byte,
-// Confirm, the pages of a listing, Delete, and of uploads Create, ListParts,
-// ListUploads and Abort. Whoever sends bytes must send them again himself. A
-// CompleteUpload may have succeeded with its answer lost, so it is left to the
-// caller, who looks first. It must not know drivers, endpoints or tasks.
+// Confirm, the pages of a listing, Delete, and of uploads ListParts, ListUploads
+// and Abort. Whoever sends bytes must send them again himself. CreateUpload and
+// CompleteUpload may have succeeded with their answer lost: a second upload
+// would leave the first one open for good. They are left to the caller, who
+// looks first. It must not know drivers, endpoints or tasks.
 package retry
 
 import (

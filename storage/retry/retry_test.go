@@ -78,9 +78,9 @@ func TestPauses(t *testing.T) {
 // succeed, the others return the error after one try.
 func TestWhatIsRepeated(t *testing.T) {
 	repeated := map[fault.Op]bool{
-		fault.Stat: true, fault.Open: true, fault.List: true, fault.Delete: true, fault.CreateUpload: true,
+		fault.Stat: true, fault.Open: true, fault.List: true, fault.Delete: true,
 		fault.ListParts: true, fault.ListUploads: true, fault.AbortUpload: true,
-		fault.Put: false, fault.UploadPart: false, fault.CompleteUpload: false, fault.CopyFrom: false,
+		fault.Put: false, fault.CreateUpload: false, fault.UploadPart: false, fault.CompleteUpload: false, fault.CopyFrom: false,
 		fault.CopyPart: false, fault.Check: false, fault.Create: false,
 	}
 	for op, again := range repeated {

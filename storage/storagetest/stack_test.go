@@ -90,7 +90,7 @@ func TestStacks(t *testing.T) {
 // TestRetryHidesFaults runs the suite over a bucket of which every bodiless
 // call fails twice in passing: retry makes it as good as a sound one.
 func TestRetryHidesFaults(t *testing.T) {
-	ops := []fault.Op{fault.Stat, fault.Open, fault.List, fault.Delete, fault.CreateUpload, fault.ListParts, fault.ListUploads, fault.AbortUpload}
+	ops := []fault.Op{fault.Stat, fault.Open, fault.List, fault.Delete, fault.ListParts, fault.ListUploads, fault.AbortUpload}
 	var rules []fault.Rule
 	for _, op := range ops {
 		for _, kind := range []error{storage.ErrUnavailable, storage.ErrBusy} {
