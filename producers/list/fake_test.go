@@ -83,7 +83,7 @@ func (l *placePages) Next(ctx context.Context) ([]storage.Object, error) {
 	defer p.mu.Unlock()
 	p.lists++
 	if p.lists == p.failAt {
-		return nil, &storage.Error{Op: "list", Place: p.name, Kind: storage.ErrUnavailable}
+		return nil, &storage.Error{Op: "list", Place: p.name, Kind: storage.ErrUnavailable, Err: io.EOF} // as net/http says it
 	}
 	i, ok := p.find(l.r.After)
 	if ok {

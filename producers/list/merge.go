@@ -142,7 +142,7 @@ func (w *worker) decide(ctx context.Context, c *chunk, s, d *storage.Object) err
 	var row Row
 	if w.closing {
 		var err error
-		if row, err = w.row(c, s.Key); err != nil {
+		if row, err = w.row(s.Key); err != nil {
 			return err
 		}
 	}
@@ -177,7 +177,7 @@ func (w *worker) weigh(c *chunk, s, d *storage.Object, row Row, ours bool) error
 	}
 	if !w.closing && w.rule.asks(s, d) {
 		var err error
-		if row, err = w.row(c, s.Key); err != nil {
+		if row, err = w.row(s.Key); err != nil {
 			return err
 		}
 	}
@@ -285,7 +285,7 @@ func (w *worker) publish(c *chunk, s, d *storage.Object, why reason, ours bool) 
 }
 
 // row looks a key up; the zero Row if nothing is known of it.
-func (w *worker) row(c *chunk, key string) (Row, error) {
+func (w *worker) row(key string) (Row, error) {
 	if w.cfg.State == nil {
 		return Row{}, nil
 	}

@@ -2,9 +2,7 @@ package list
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/sluice-sync/sluice/storage"
@@ -124,7 +122,7 @@ func (w *worker) explore(ctx context.Context, side *stream, b storage.Source) (*
 func (w *worker) probe(ctx context.Context, side *stream, b storage.Source, after string) (*probe, error) {
 	p := &probe{place: side.place, after: after, pages: b.List(storage.Range{After: after, Last: w.last})}
 	page, err := p.pages.Next(ctx)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && !isEnd(err) {
 		p.drop()
 		return nil, fmt.Errorf("split a range: %w", err)
 	}

@@ -2,7 +2,6 @@ package list
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -96,7 +95,7 @@ func (s *stream) receive(deadline time.Time) (fetched, bool) {
 
 // take checks a page and makes it the present one.
 func (s *stream) take(f fetched) error {
-	if errors.Is(f.err, io.EOF) {
+	if isEnd(f.err) {
 		s.page, s.i, s.eof = nil, 0, true
 		return nil
 	}
@@ -140,11 +139,15 @@ func (s *stream) close() {
 	_ = s.pages.Close() // all that was asked for has been read
 }
 
+// isEnd tells the end of a listing from a failure that wraps an io.EOF: so
+// net/http says that a connection was closed before the answer.
+func isEnd(err error) bool { return err == io.EOF } //nolint:errorlint // see above
+
 // below tells whether a listing has a key that begins with dir and follows it.
 func below(ctx context.Context, pages storage.Pages, dir string) (bool, error) {
 	defer func() { _ = pages.Close() }()
 	page, err := pages.Next(ctx)
-	if errors.Is(err, io.EOF) {
+	if isEnd(err) {
 		return false, nil
 	}
 	return err == nil && len(page) > 0 && strings.HasPrefix(page[0].Key, dir), err

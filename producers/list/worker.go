@@ -90,6 +90,9 @@ type worker struct {
 func (w *worker) run(ctx context.Context, begun *probe) error {
 	w.saved = time.Now()
 	if w.intent != nil {
+		if err := w.undone(); err != nil {
+			return err
+		}
 		if err := w.deliver(ctx); err != nil {
 			return err
 		}
@@ -103,10 +106,11 @@ func (w *worker) run(ctx context.Context, begun *probe) error {
 	}()
 	for !w.done {
 		c, err := w.merge(listing)
-		if err != nil {
-			return err
+		if err == nil {
+			err = w.resolve(ctx, c)
 		}
-		if err := w.resolve(ctx, c); err != nil {
+		if err != nil {
+			_ = w.save(ctx, false, nil) // or what was published is published again
 			return err
 		}
 		if err := w.commit(ctx, c); err != nil {
@@ -118,6 +122,27 @@ func (w *worker) run(ctx context.Context, begun *probe) error {
 	}
 	w.release()
 	return w.save(ctx, false, nil)
+}
+
+// undone leaves of an intent the events that nothing came of yet. In the first
+// pass a row of this run is the result of just these; later it may be older.
+func (w *worker) undone() error {
+	if w.closing {
+		return nil
+	}
+	defer w.closeRows()
+	var events []bus.Event
+	for _, e := range w.intent.events {
+		row, err := w.row(e.Key)
+		if err != nil {
+			return err
+		}
+		if row.Run != w.cfg.Run {
+			events = append(events, e)
+		}
+	}
+	w.intent.events = events
+	return nil
 }
 
 // open begins both listings, the one that was begun already excepted.
@@ -168,8 +193,10 @@ func (w *worker) commit(ctx context.Context, c *chunk) error {
 // deliver publishes the intent and makes it a part of what is done.
 func (w *worker) deliver(ctx context.Context) error {
 	began := time.Now()
-	if err := w.cfg.Publish(ctx, w.intent.events); err != nil {
-		return fmt.Errorf("publish: %w", err)
+	if len(w.intent.events) > 0 {
+		if err := w.cfg.Publish(ctx, w.intent.events); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
 	}
 	w.slow = time.Since(began) > 5*gatherTime
 	w.fold()
