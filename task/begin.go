@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-sync/sluice/consumers/transfer"
 	"github.com/sluice-sync/sluice/producers/list"
 	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/store"
 )
 
 // begin resumes the unfinished run or starts a new one, after all results that
@@ -21,7 +22,8 @@ func (t *Task) begin(ctx context.Context, freshBus bool) error {
 	if err != nil {
 		return err
 	}
-	results, err := t.streams.Results(ctx, projectorName, true)
+	streams := t.streams
+	results, err := streams.Results(ctx, projectorName, true)
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
@@ -29,7 +31,7 @@ func (t *Task) begin(ctx context.Context, freshBus bool) error {
 	if err != nil {
 		return err
 	}
-	if err := proj.drain(ctx, t.streams, projectorName); err != nil {
+	if err := proj.drain(ctx, streams, projectorName); err != nil {
 		return fmt.Errorf("results of the last run: %w", err)
 	}
 	why, err := t.mustRescan(ctx, had, &old, proj, freshBus)
@@ -38,8 +40,12 @@ func (t *Task) begin(ctx context.Context, freshBus bool) error {
 	}
 	rec := old
 	if why != "" {
+		st, err := streams.State(ctx)
+		if err != nil {
+			return fmt.Errorf("bus: %w", err)
+		}
 		rec = run{ID: newRunID(t.now()), Spec: t.cfg.Spec.hash(), Phase: phaseScanning, Started: t.now()}
-		proj.begin(rec.ID)
+		proj.begin(rec.ID, st.ResultsLast)
 		t.fresh = true
 	}
 	rec.Starts++
@@ -49,8 +55,9 @@ func (t *Task) begin(ctx context.Context, freshBus bool) error {
 		}
 	}
 	rec.Boot = t.cfg.BootID
+	c, _ := proj.counters()
 	t.mu.Lock()
-	t.rec, t.proj = rec, proj
+	t.rec, t.proj, t.forgiven = rec, proj, c.Failed+c.FailedDel
 	if rec.Phase == phaseDeleting {
 		t.phase = phaseDeleting
 	}
@@ -58,7 +65,7 @@ func (t *Task) begin(ctx context.Context, freshBus bool) error {
 	if err := t.writeBegin(rec, old.ID); err != nil {
 		return err
 	}
-	if !t.fresh || t.cfg.RetryOnly {
+	if t.cfg.RetryOnly {
 		return nil
 	}
 	return t.sweep(ctx)
@@ -69,10 +76,10 @@ func (t *Task) mustRescan(ctx context.Context, had bool, old *run, proj *project
 	switch {
 	case !had:
 		return "first run", nil
-	case old.Phase == phaseDone && !t.cfg.RetryOnly:
+	case t.cfg.RetryOnly:
+		return "", t.mayRetry(ctx, old, proj, freshBus)
+	case old.Phase == phaseDone:
 		return "last run is done", nil
-	case t.cfg.RetryOnly && old.Phase == phaseDone:
-		return "", nil
 	case old.Spec != t.cfg.Spec.hash():
 		t.cfg.Notify(Info, "the options changed since the last run: listing again")
 		return "options changed", nil
@@ -84,10 +91,33 @@ func (t *Task) mustRescan(ctx context.Context, had bool, old *run, proj *project
 	return lost, err
 }
 
+// mayRetry fails if the last run has not ended and must list anew: its
+// failures may be of objects that are equal or gone by now.
+func (t *Task) mayRetry(ctx context.Context, old *run, proj *projector, freshBus bool) error {
+	if old.Phase == phaseDone {
+		return nil
+	}
+	if old.Spec != t.cfg.Spec.hash() {
+		return errors.New("the last run did not end, and the options changed since: run the task itself")
+	}
+	lost, err := t.busLost(ctx, old, proj, freshBus)
+	if lost == "" || err != nil {
+		return err
+	}
+	old.Lost = true
+	if err := t.save(old, true); err != nil {
+		return err
+	}
+	return fmt.Errorf("the last run did not end, and %s: run the task itself, it lists anew", lost)
+}
+
 // busLost says how acknowledged messages were lost; "" if they were not.
 func (t *Task) busLost(ctx context.Context, old *run, proj *projector, freshBus bool) (string, error) {
 	if freshBus {
 		return "the bus lost its streams", nil
+	}
+	if old.Lost {
+		return "the bus lost events", nil
 	}
 	if old.Boot != t.cfg.BootID {
 		return "the machine was restarted in the middle of a run", nil
@@ -135,28 +165,21 @@ func (t *Task) writeBegin(rec run, last string) error {
 	return nil
 }
 
-// sweep removes what a killed process left at a file target, once per run.
-// Uploads that will be resumed stay.
+// sweep removes what a killed process left at a file target. Uploads that will
+// be resumed stay.
 func (t *Task) sweep(ctx context.Context) error {
 	s, ok := storage.As[storage.Sweeper](t.cfg.Target)
 	if !ok {
 		return nil
 	}
 	keep := map[string]bool{}
-	for after := ""; ; {
-		recs, err := t.st.Uploads(after, 1000)
-		if err != nil {
-			return fmt.Errorf("state: %w", err)
+	err := eachUpload(t.st, func(r store.KeyRecord) {
+		if u, err := transfer.DecodeUpload(r.Record); err == nil {
+			keep[u.ID] = true
 		}
-		for _, r := range recs {
-			if u, err := transfer.DecodeUpload(r.Record); err == nil {
-				keep[u.ID] = true
-			}
-			after = r.Key
-		}
-		if len(recs) < 1000 {
-			break
-		}
+	})
+	if err != nil {
+		return err
 	}
 	if _, err := s.Sweep(ctx, keep); err != nil {
 		return fmt.Errorf("sweep the target: %w", err)
@@ -192,7 +215,8 @@ func (t *Task) ownKey(key string) bool {
 func (t *Task) transferConfig() transfer.Config {
 	s := t.cfg.Spec
 	return transfer.Config{
-		Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Workers: s.Workers,
+		Task: t.cfg.Name, Run: t.rec.ID, Resumed: t.rec.Starts > 1,
+		Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Workers: s.Workers,
 		BulkWorkers: s.BulkWorkers, Threshold: s.Threshold, PartSize: s.PartSize, Tries: s.Tries, Overwrite: s.Overwrite,
 		Deletes: s.Delete, GiveUpAfter: s.GiveUpAfter, Gate: t.gate.wait,
 	}
@@ -215,6 +239,12 @@ func (t *Task) housekeeping(ctx context.Context) error {
 		if err := t.watchDisk(); err != nil {
 			return err
 		}
+		// A bus whose disk was full once takes no more messages, even when
+		// there is space again: publishers would try for ever.
+		if err := t.cfg.Bus.Health(ctx); errors.Is(err, bus.ErrNoDisk) {
+			t.gate.set("the disk under the state was full; stopping") // to drain takes seconds
+			return fmt.Errorf("the disk under the state was full: %w; run the same command again when there is space", err)
+		}
 	}
 }
 
@@ -235,7 +265,12 @@ func (t *Task) watchErrors(ctx context.Context) error {
 
 func (t *Task) tooManyErrors() (changed <-chan struct{}, err error) {
 	c, changed := t.proj.counters()
-	if n, most := c.Failed+c.FailedDel, t.cfg.Spec.MaxErrors; most > 0 && n >= most {
+	n := c.Failed + c.FailedDel
+	t.mu.Lock()
+	t.forgiven = min(t.forgiven, n) // some are tried again
+	n -= t.forgiven
+	t.mu.Unlock()
+	if most := t.cfg.Spec.MaxErrors; most > 0 && n >= most {
 		err = fmt.Errorf("%w: %d, the limit is %d", ErrMaxErrors, n, most)
 	}
 	return changed, err
@@ -245,7 +280,7 @@ func (t *Task) tooManyErrors() (changed <-chan struct{}, err error) {
 // by the boot id.
 func (t *Task) keepMark(ctx context.Context) error {
 	seq := t.pub.lastSeq()
-	if seq == 0 || seq == t.rec.MarkSeq {
+	if seq == 0 || seq == t.rec.MarkSeq { // which nobody else writes
 		return nil
 	}
 	mark, err := t.streams.Mark(ctx, seq)
@@ -255,16 +290,7 @@ func (t *Task) keepMark(ctx context.Context) error {
 	if err != nil || mark == "" {
 		return err
 	}
-	t.mu.Lock()
-	t.rec.MarkSeq, t.rec.Mark = seq, mark
-	rec := t.rec
-	t.mu.Unlock()
-	b := t.st.Batch()
-	defer b.Discard()
-	if err := put(b, recordRun, &rec); err != nil {
-		return err
-	}
-	return b.Commit(false)
+	return t.keep(false, func(rec *run) { rec.MarkSeq, rec.Mark = seq, mark })
 }
 
 func (t *Task) watchDisk() error {

@@ -32,15 +32,31 @@ func (t *Task) deletes(ctx context.Context) error {
 		t.mu.Unlock()
 		return fmt.Errorf("%w: %s; %d objects stay at the target", ErrDeletesHeld, why, n)
 	}
-	t.mu.Lock()
-	t.rec.Phase = phaseDeleting
-	t.phase = phaseDeleting
-	rec := t.rec
-	t.mu.Unlock()
-	if err := t.saveRun(rec); err != nil {
+	if err := t.keep(true, func(rec *run) { rec.Phase, t.phase = phaseDeleting, phaseDeleting }); err != nil {
 		return err
 	}
 	return t.publishDeletes(ctx)
+}
+
+// forgetCandidates drops those of earlier passes before a pass begins: it finds
+// them again, unless they came back at the source or are gone at the target.
+func (t *Task) forgetCandidates(pass int) error {
+	if pass == 0 || !t.cfg.Spec.Delete {
+		return nil
+	}
+	begun, err := t.st.Cursors(t.rec.ID, pass)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if len(begun) > 0 {
+		return nil
+	}
+	b := t.st.Batch()
+	b.DropCandidates(t.rec.ID)
+	if err := b.Commit(false); err != nil { // before any cursor of the pass
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
 }
 
 // mayDelete says what speaks against deleting n objects; "" if nothing does.
@@ -51,7 +67,7 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 	}
 	pages := t.cfg.Source.List(storage.Range{})
 	defer pages.Close()
-	first, err := pages.Next(ctx)
+	_, err := pages.Next(ctx)
 	if err == io.EOF { //nolint:errorlint // a broken connection may wrap it; only the bare one is the end
 		if t.cfg.Spec.MaxDelete.Given && t.cfg.Spec.MaxDelete.allows(n, last.Target) {
 			return "", nil
@@ -61,7 +77,7 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 		}
 		return "the source is empty (--max-delete 100% allows it)", nil
 	}
-	if err != nil || len(first) == 0 {
+	if err != nil {
 		return "", err
 	}
 	if !t.cfg.Spec.MaxDelete.allows(n, last.Target) {

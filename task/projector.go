@@ -24,6 +24,7 @@ type projector struct {
 	mu      sync.Mutex
 	c       counters
 	changed chan struct{} // closed and replaced with each commit
+	ended   bool          // no failures are tried again any more
 }
 
 func newProjector(st *store.Task, in bus.ResultConsumer, runID string, now func() time.Time) (*projector, error) {
@@ -151,43 +152,50 @@ func (w *writer) result(r *bus.Result) error {
 	if err != nil {
 		return err
 	}
-	ours := r.Run == w.c.Run
-	row := store.Row{Run: r.Run, Outcome: outcomeOf(r), Src: old.Src, Dst: old.Dst, Size: r.Size, Moved: r.Moved, At: r.At, Unvouched: r.Unvouched}
-	if old.Run == r.Run {
+	row := store.Row{Run: r.Run, Src: old.Src, Dst: old.Dst, Size: r.Size, Moved: r.Moved, At: r.At, Unvouched: r.Unvouched}
+	if old.Run == w.c.Run {
+		row.Run = old.Run // a late result of another run tells what became of a key of ours
+	}
+	var put, del string
+	if old.Run == row.Run {
+		put, del = splitOutcome(old.Outcome)
 		row.Moved += old.Moved
 	}
 	if r.Op == bus.OpDelete {
-		w.deleted(r, &row, &old, ours)
+		if put != "" {
+			row.Size, row.Unvouched = old.Size, old.Unvouched
+		}
+		if r.Outcome == bus.Deleted {
+			row.Src, row.Dst = "", ""
+		}
+		row.Outcome = joinOutcome(put, outcomeOf(r))
 	} else {
-		w.put(r, &row, &old, ours)
+		if r.Outcome == bus.Copied || r.Src != "" {
+			row.Src, row.Dst = r.Src, r.Dst
+		}
+		if r.Outcome == bus.Copied && r.Moved == 0 && put == string(bus.Copied) {
+			row.Unvouched = old.Unvouched
+		}
+		row.Outcome = joinOutcome(outcomeOf(r), del)
+	}
+	if row.Run == w.c.Run {
+		w.count(&old, -1)
+		w.count(&row, 1)
+		w.c.Moved += r.Moved
 	}
 	w.rows[r.Key] = row
 	return w.failure(r)
 }
 
-// put replaces what an earlier result of the key in this run had counted.
-func (w *writer) put(r *bus.Result, row, old *store.Row, ours bool) {
-	if r.Outcome == bus.Copied || r.Src != "" {
-		row.Src, row.Dst = r.Src, r.Dst
-	}
-	if r.Outcome == bus.Copied && r.Moved == 0 && old.Run == r.Run && old.Outcome == string(bus.Copied) {
-		row.Unvouched = old.Unvouched
-	}
-	if !ours {
-		return
-	}
-	w.count(old, -1)
-	w.count(row, 1)
-	w.c.Moved += r.Moved
-}
-
-// count adds a row of this run to the counters, or takes it off.
+// count adds a row of this run to the counters, or takes it off. A key counts
+// once as a put and once as a delete.
 func (w *writer) count(row *store.Row, n int64) {
-	outcome, reason, del := splitOutcome(row.Outcome)
-	if row.Run != w.c.Run || del {
+	if row.Run != w.c.Run {
 		return
 	}
-	switch outcome {
+	put, del := splitOutcome(row.Outcome)
+	outcome, reason, _ := strings.Cut(put, ":")
+	switch bus.Outcome(outcome) {
 	case bus.Copied:
 		w.c.Copied += n
 		w.c.Bytes += n * row.Size
@@ -209,6 +217,14 @@ func (w *writer) count(row *store.Row, n int64) {
 	case bus.Retrying:
 		w.c.Retrying += n
 	}
+	switch bus.Outcome(strings.TrimPrefix(del, deletePrefix)) {
+	case bus.Deleted:
+		w.c.Deleted += n
+	case bus.Retrying:
+		w.c.RetryDel += n
+	case bus.GivenUp:
+		w.c.FailedDel += n
+	}
 }
 
 // deletePrefix marks the outcomes of deletes in rows; a reason follows a colon.
@@ -227,38 +243,21 @@ func outcomeOf(r *bus.Result) string {
 	return o
 }
 
-func splitOutcome(s string) (o bus.Outcome, reason string, del bool) {
-	s, del = strings.CutPrefix(s, deletePrefix)
-	s, reason, _ = strings.Cut(s, ":")
-	return bus.Outcome(s), reason, del
+// joinOutcome makes a row's outcome: that of the key's last put in the run,
+// that of its last delete, or "copied;delete/deleted" of both.
+func joinOutcome(put, del string) string {
+	if put == "" || del == "" {
+		return put + del
+	}
+	return put + ";" + del
 }
 
-// deleted counts a delete once per key and run. What the key counted as a put
-// stays counted.
-func (w *writer) deleted(r *bus.Result, row, old *store.Row, ours bool) {
-	if r.Outcome == bus.Deleted {
-		row.Src, row.Dst = "", ""
+func splitOutcome(s string) (put, del string) {
+	if strings.HasPrefix(s, deletePrefix) {
+		return "", s
 	}
-	if !ours {
-		return
-	}
-	w.countDelete(old, -1)
-	w.countDelete(row, 1)
-}
-
-func (w *writer) countDelete(row *store.Row, n int64) {
-	outcome, _, del := splitOutcome(row.Outcome)
-	if !del || row.Run != w.c.Run {
-		return
-	}
-	switch outcome {
-	case bus.Deleted:
-		w.c.Deleted += n
-	case bus.Retrying:
-		w.c.RetryDel += n
-	case bus.GivenUp:
-		w.c.FailedDel += n
-	}
+	put, del, _ = strings.Cut(s, ";")
+	return put, del
 }
 
 // failure keeps the ledger: a row as long as the key is not settled.
@@ -312,12 +311,13 @@ func (w *writer) flush() error {
 	return nil
 }
 
-// begin starts the counters of a new run. The caller commits them.
-func (p *projector) begin(run string) {
+// begin starts the counters of a new run, which count from the last result
+// that the bus has: it may be another bus. The caller commits them.
+func (p *projector) begin(run string, last uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.run = run
-	p.c = counters{Run: run, ResultSeq: p.c.ResultSeq}
+	p.c = counters{Run: run, ResultSeq: last}
 }
 
 // lease puts off retries that were just published.
@@ -343,10 +343,25 @@ func (p *projector) lease(due []store.Failure, until time.Time) error {
 	return nil
 }
 
+// end ends the trying again of failures, unless some are to be tried again.
+func (p *projector) end() (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, due, err := p.st.NextDue()
+	if err != nil {
+		return false, fmt.Errorf("state: %w", err)
+	}
+	p.ended = !due
+	return p.ended, nil
+}
+
 // reopen makes all given-up objects due now, with a full set of tries.
 func (p *projector) reopen(now time.Time) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return 0, errors.New("the task is about to end: try again in a moment")
+	}
 	next := p.c
 	next.Skipped = maps.Clone(p.c.Skipped)
 	w := &writer{st: p.st, c: &next}
@@ -396,11 +411,15 @@ func (w *writer) reopen(b *store.Batch, f store.Failure, now time.Time) error {
 		return err
 	}
 	row := old
-	row.Outcome = outcomeOf(&bus.Result{Op: bus.Op(f.Op), Outcome: bus.Retrying})
+	put, del := splitOutcome(old.Outcome)
+	again := outcomeOf(&bus.Result{Op: bus.Op(f.Op), Outcome: bus.Retrying})
+	if bus.Op(f.Op) == bus.OpDelete {
+		row.Outcome = joinOutcome(put, again)
+	} else {
+		row.Outcome = joinOutcome(again, del)
+	}
 	w.count(&old, -1)
 	w.count(&row, 1)
-	w.countDelete(&old, -1)
-	w.countDelete(&row, 1)
 	b.PutRow(f.Key, row)
 	return nil
 }

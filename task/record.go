@@ -35,9 +35,11 @@ type run struct {
 	Started time.Time     `json:"started"`
 	Ended   time.Time     `json:"ended,omitzero"`
 	Boot    string        `json:"boot"` // of the machine when it was last worked on
-	// MarkSeq and Mark recognise a lost tail of the events stream.
+	// MarkSeq and Mark recognise a lost tail of the events stream; Lost says
+	// that one was found out otherwise.
 	MarkSeq uint64 `json:"mark_seq,omitempty"`
 	Mark    string `json:"mark,omitempty"`
+	Lost    bool   `json:"lost,omitempty"`
 }
 
 // counters are what results add up to in one run. The projector alone writes

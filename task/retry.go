@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -54,7 +55,8 @@ func (t *Task) publishDue(ctx context.Context) (int, error) {
 		if err != nil {
 			return 0, fmt.Errorf("state: failure of %q: %w", f.Key, err)
 		}
-		ev.Class, ev.Tries, ev.Run = bus.ClassRetry, f.Tries, t.rec.ID
+		// The run stays: the counters have the key only if it is of theirs.
+		ev.Class, ev.Tries = bus.ClassRetry, f.Tries
 		evs = append(evs, ev)
 	}
 	if err := t.pub.publish(ctx, evs); err != nil {
@@ -65,5 +67,11 @@ func (t *Task) publishDue(ctx context.Context) (int, error) {
 
 // RetryFailures makes every given-up object due again and returns how many.
 func (t *Task) RetryFailures() (int, error) {
-	return t.proj.reopen(t.now())
+	t.mu.Lock()
+	proj := t.proj
+	t.mu.Unlock()
+	if proj == nil {
+		return 0, errors.New("the task is about to begin: try again in a moment")
+	}
+	return proj.reopen(t.now())
 }

@@ -36,9 +36,10 @@ type Snapshot struct {
 	Failed  int64 `json:"failed"`
 	Deleted int64 `json:"deleted"`
 
-	Bytes      int64   `json:"bytes"`       // sizes of the copied objects
-	BytesFound int64   `json:"bytes_found"` // sizes of all objects that had or have to be copied
-	BytesMoved int64   `json:"bytes_moved"` // sent to the target by this process, parts in flight included
+	Bytes      int64   `json:"bytes"`         // sizes of the copied objects
+	BytesPart  int64   `json:"bytes_partial"` // of unfinished objects, that the target has or is being sent
+	BytesFound int64   `json:"bytes_found"`   // sizes of all objects that had or have to be copied
+	BytesMoved int64   `json:"bytes_moved"`   // sent to the target by this process, parts in flight included
 	Seconds    float64 `json:"seconds"`
 
 	Retrying       int64            `json:"retrying"`
@@ -56,7 +57,7 @@ func (t *Task) Snapshot() Snapshot {
 	t.mu.Lock()
 	s := Snapshot{
 		Type: "progress", Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source.String(), Target: t.cfg.Target.String(),
-		State: t.state, Why: t.why, Phase: t.phase, Resumed: t.rec.Starts > 1, At: t.now(),
+		State: t.status, Why: t.why, Phase: t.phase, Resumed: t.rec.Starts > 1, At: t.now(),
 		DeletesHeld: t.held, Changing: t.changing, Listed: len(t.rec.Passes) > 0,
 		Seconds: t.now().Sub(t.started).Seconds(),
 	}
@@ -76,7 +77,7 @@ func (t *Task) Snapshot() Snapshot {
 	}
 	if mover != nil {
 		p := mover.Progress()
-		s.BytesMoved = p.Moved
+		s.BytesMoved, s.BytesPart = p.Moved, p.Partial
 		if s.State == StateRunning && len(p.Paused) > 0 {
 			s.State, s.Why = StatePaused, p.Paused[0].Err.Error()
 		}
@@ -86,6 +87,9 @@ func (t *Task) Snapshot() Snapshot {
 	}
 	s.Copied, s.Deleted, s.Bytes, s.Unvouched = c.Copied, c.Deleted, c.Bytes, c.Unvouched
 	s.Failed, s.FailedDeletes, s.Retrying = c.Failed, c.FailedDel, c.Retrying+c.RetryDel
+	// Results may be in before the lister's totals are read; they never add up
+	// to more than was published.
+	s.Pending = max(totals.Published-c.Copied-c.skipped()-c.Failed, 0)
 	s.Skipped = c.skipped()
 	s.SkippedReasons = c.Skipped
 	if s.SkippedReasons == nil {
@@ -95,9 +99,6 @@ func (t *Task) Snapshot() Snapshot {
 		s.Skipped += n
 		s.SkippedReasons[why] += n
 	}
-	// Results may be in before the lister's totals are read; they never add up
-	// to more than was published.
-	s.Pending = max(totals.Published-c.Copied-c.skipped()-c.Failed, 0)
 	s.Found = s.Copied + s.Skipped + s.Pending + s.Failed
 	s.BytesFound = max(totals.PublishedBytes, c.Bytes+c.SkipBytes)
 	return s

@@ -65,7 +65,7 @@ func ParseCap(s string) (Cap, error) {
 	}
 	if p, ok := strings.CutSuffix(s, "%"); ok {
 		v, err := strconv.ParseFloat(p, 64)
-		if err != nil || v < 0 || v > 100 {
+		if err != nil || !(v >= 0 && v <= 100) { // NaN is neither
 			return Cap{}, fmt.Errorf("%q is not a share from 0%% to 100%%", s)
 		}
 		return Cap{Count: -1, Percent: v, Given: true}, nil

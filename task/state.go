@@ -2,6 +2,8 @@ package task
 
 import (
 	"context"
+	"fmt"
+	"sync"
 
 	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/producers/list"
@@ -42,34 +44,84 @@ func (r rowReader) Get(key string) (list.Row, bool, error) {
 	if err != nil || !ok {
 		return list.Row{}, false, err
 	}
-	return list.Row{Run: row.Run, Outcome: row.Outcome, Src: row.Src, Dst: row.Dst}, true, nil
+	put, _ := splitOutcome(row.Outcome)
+	return list.Row{Run: row.Run, Outcome: put, Src: row.Src, Dst: row.Dst}, true, nil
 }
 
 func (r rowReader) Close() error { return r.rows.Close() }
 
-// transferState is the store as the transfer engine sees it.
-type transferState struct{ st *store.Task }
+// transferState is the store as the transfer engine sees it. It knows which
+// keys have an upload under way, a few at a time, so that the many others are
+// not looked up one by one.
+type transferState struct {
+	st  *store.Task
+	run string
 
-func (s transferState) Applied(key string) (src, dst string, ok bool, err error) {
-	row, found, err := s.st.Row(key)
-	if err != nil || !found || bus.Outcome(row.Outcome) != bus.Copied {
+	mu      sync.Mutex
+	uploads map[string]struct{} // keys with a record, or about to have one
+}
+
+func newTransferState(st *store.Task, run string) (*transferState, error) {
+	s := &transferState{st: st, run: run, uploads: map[string]struct{}{}}
+	return s, eachUpload(st, func(r store.KeyRecord) { s.uploads[r.Key] = struct{}{} })
+}
+
+// Applied knows what this run did: what an earlier one did the listing has
+// weighed, by rules that may ask for a new copy.
+func (s *transferState) Applied(key string) (src, dst string, ok bool, err error) {
+	row, _, err := s.st.Row(key)
+	if put, _ := splitOutcome(row.Outcome); err != nil || row.Run != s.run || bus.Outcome(put) != bus.Copied {
 		return "", "", false, err
 	}
 	return row.Src, row.Dst, true, nil
 }
 
-func (s transferState) Upload(key string) ([]byte, bool, error) { return s.st.Upload(key) }
+func (s *transferState) Upload(key string) ([]byte, bool, error) {
+	s.mu.Lock()
+	_, known := s.uploads[key]
+	s.mu.Unlock()
+	if !known {
+		return nil, false, nil
+	}
+	return s.st.Upload(key)
+}
 
-func (s transferState) PutUpload(key string, rec []byte) error {
+func (s *transferState) PutUpload(key string, rec []byte) error {
+	s.mu.Lock()
+	s.uploads[key] = struct{}{}
+	s.mu.Unlock()
 	b := s.st.Batch()
 	defer b.Discard()
 	b.PutUpload(key, rec)
 	return b.Commit(true)
 }
 
-func (s transferState) DropUpload(key string) error {
+func (s *transferState) DropUpload(key string) error {
 	b := s.st.Batch()
 	defer b.Discard()
 	b.DropUpload(key)
-	return b.Commit(true)
+	if err := b.Commit(true); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.uploads, key)
+	return nil
+}
+
+// eachUpload calls do for every upload under way.
+func eachUpload(st *store.Task, do func(store.KeyRecord)) error {
+	for after := ""; ; {
+		recs, err := st.Uploads(after, 1000)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		for _, r := range recs {
+			do(r)
+			after = r.Key
+		}
+		if len(recs) < 1000 {
+			return nil
+		}
+	}
 }

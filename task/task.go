@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,21 +66,25 @@ type Task struct {
 	st      *store.Task
 	streams bus.Streams
 	proj    *projector
+	state   *transferState
 	pub     *publisher
 	gate    *gate
 	started time.Time
 	filter  *filter.Filter
 	fresh   bool // the run was begun by this process
 
+	keeping sync.Mutex // of the record of the run; taken before mu
+
 	mu       sync.Mutex
 	rec      run
-	state    string
+	status   string
 	why      string
 	phase    string
 	lister   *list.Lister
 	mover    *transfer.Transfer
 	held     int64
 	changing int64
+	forgiven int64 // given-up objects of earlier processes: they do not stop this one
 	// listPause is why the listing waits; nil: it does not.
 	listPause error
 }
@@ -92,7 +97,7 @@ func New(cfg Config) *Task {
 	if cfg.Notify == nil {
 		cfg.Notify = func(Level, string) {}
 	}
-	t := &Task{cfg: cfg, st: cfg.Store.Task(cfg.Name), gate: newGate(), state: StateRunning, phase: phaseScanning}
+	t := &Task{cfg: cfg, st: cfg.Store.Task(cfg.Name), gate: newGate(), status: StateRunning, phase: phaseScanning}
 	t.started = t.now()
 	return t
 }
@@ -107,11 +112,11 @@ func (t *Task) Run(ctx context.Context) (Snapshot, error) {
 	t.mu.Lock()
 	switch {
 	case err == nil:
-		t.state = StateDone
+		t.status = StateDone
 	case ctx.Err() != nil:
-		err, t.state = ErrInterrupted, StateInterrupted
+		err, t.status = ErrInterrupted, StateInterrupted
 	default:
-		t.state, t.why = StateHalted, err.Error()
+		t.status, t.why = StateHalted, err.Error()
 	}
 	t.mu.Unlock()
 	s := t.Snapshot()
@@ -130,12 +135,19 @@ func (t *Task) run(ctx context.Context) error {
 		return err
 	}
 	t.pub = &publisher{streams: streams, backlog: t.backlog, gate: t.gate}
+	if t.state, err = newTransferState(t.st, t.rec.ID); err != nil {
+		return err
+	}
 	t.mu.Lock()
-	t.mover = transfer.New(t.transferConfig(), streams, transferState{t.st})
+	t.mover = transfer.New(t.transferConfig(), streams, t.state)
 	t.mu.Unlock()
 	err = t.work(ctx)
-	if err == nil {
-		return t.finish(ctx)
+	if err == nil || errors.Is(err, ErrDeletesHeld) {
+		// Deletes that were held are looked for anew by the next run: what is
+		// extraneous then may be something else.
+		if ferr := t.finish(ctx); ferr != nil {
+			return ferr
+		}
 	}
 	return err
 }
@@ -160,8 +172,11 @@ func (t *Task) work(ctx context.Context) error {
 	phases, stopPhases := context.WithCancel(gctx)
 	g.Go(func() error {
 		err := t.mover.Run(phases)
-		if phases.Err() == nil && err == nil {
+		switch {
+		case phases.Err() == nil && err == nil:
 			err = errors.New("the transfer ended early")
+		case phases.Err() != nil && errors.Is(err, context.Canceled):
+			err = nil // there was nothing to do: it was stopped before it had begun
 		}
 		return err
 	})
@@ -210,16 +225,23 @@ func (t *Task) phases(ctx context.Context) error {
 		if _, err := t.RetryFailures(); err != nil {
 			return err
 		}
-		return t.settle(ctx)
+		return t.settleAll(ctx)
 	}
+	var held error
 	if t.rec.Phase == phaseScanning {
 		if err := t.scan(ctx); err != nil {
 			return err
 		}
-		if err := t.deletes(ctx); err != nil {
-			return err
+		if held = t.deletes(ctx); held != nil && !errors.Is(held, ErrDeletesHeld) {
+			return held
 		}
 	} else if err := t.publishDeletes(ctx); err != nil {
+		return err
+	}
+	if err := t.settleAll(ctx); err != nil {
+		return err
+	}
+	if err := t.dropUploads(ctx); err != nil {
 		return err
 	}
 	if s, ok := storage.As[storage.Syncer](t.cfg.Target); ok {
@@ -227,7 +249,7 @@ func (t *Task) phases(ctx context.Context) error {
 			return fmt.Errorf("make the target durable: %w", err)
 		}
 	}
-	return nil
+	return held
 }
 
 // scan lists until a pass finds no difference, at most one pass and the
@@ -244,7 +266,9 @@ func (t *Task) scan(ctx context.Context) error {
 			return err
 		}
 	}
+	before := max(len(t.rec.Passes)-1, 0) // closing passes of earlier processes
 	for pass := len(t.rec.Passes); ; pass++ {
+		was, _ := t.proj.counters()
 		totals, err := t.pass(ctx, pass)
 		if err != nil {
 			return err
@@ -253,8 +277,11 @@ func (t *Task) scan(ctx context.Context) error {
 			return err
 		}
 		found := totals.Published + totals.Republished
+		c, _ := t.proj.counters()
+		if t.cfg.Spec.Overwrite != transfer.Always && c.Moved == was.Moved && c.Copied == was.Copied {
+			found = 0 // the policy leaves them alone, however often they are found
+		}
 		if pass == 0 {
-			c, _ := t.proj.counters()
 			if c.Copied == 0 && t.rec.Starts == 1 {
 				return nil
 			}
@@ -263,7 +290,7 @@ func (t *Task) scan(ctx context.Context) error {
 		if found == 0 {
 			return nil
 		}
-		if pass >= rounds {
+		if pass-before >= rounds {
 			t.mu.Lock()
 			t.changing = found
 			t.mu.Unlock()
@@ -281,58 +308,17 @@ func (t *Task) pass(ctx context.Context, pass int) (list.Totals, error) {
 		t.phase = "closing"
 	}
 	t.mu.Unlock()
+	if err := t.forgetCandidates(pass); err != nil {
+		return list.Totals{}, err
+	}
 	totals, err := t.list(ctx, l, pass)
 	if err != nil {
 		return totals, err
 	}
-	t.mu.Lock()
-	rec := t.rec
-	rec.Passes = append(append([]list.Totals(nil), rec.Passes...), totals)
-	t.rec, t.lister = rec, nil
-	t.mu.Unlock()
-	return totals, t.saveRun(rec)
-}
-
-// settle waits until everything published is applied or given up and counted.
-func (t *Task) settle(ctx context.Context) error {
-	for {
-		n, changed := t.pending()
-		if n <= 0 {
-			st, err := t.streams.State(ctx)
-			if err != nil {
-				return err
-			}
-			if idle(st) {
-				if n, _ := t.pending(); n <= 0 {
-					return nil
-				}
-			}
-		}
-		timer := time.NewTimer(10 * time.Millisecond)
-		if n > 0 {
-			timer.Reset(time.Second)
-		}
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-}
-
-func idle(st bus.State) bool {
-	for _, m := range []map[bus.Class]uint64{st.Pending, st.Unacked} {
-		for _, n := range m {
-			if n != 0 {
-				return false
-			}
-		}
-	}
-	return st.ResultsPending[projectorName] == 0
+	return totals, t.keep(true, func(rec *run) {
+		rec.Passes = append(slices.Clip(rec.Passes), totals)
+		t.lister = nil
+	})
 }
 
 // listedLocked adds up what the completed passes and the present one found.
@@ -358,13 +344,25 @@ func (t *Task) listedLocked() (list.Totals, map[string]int64) {
 	return sum, maps.Clone(skipped)
 }
 
-func (t *Task) saveRun(rec run) error {
+// keep changes the record of the run, in memory and on disk. One change is made
+// at a time, so that an older record never replaces a newer one.
+func (t *Task) keep(sync bool, change func(*run)) error {
+	t.keeping.Lock()
+	defer t.keeping.Unlock()
+	t.mu.Lock()
+	change(&t.rec)
+	rec := t.rec
+	t.mu.Unlock()
+	return t.save(&rec, sync)
+}
+
+func (t *Task) save(rec *run, sync bool) error {
 	b := t.st.Batch()
 	defer b.Discard()
-	if err := put(b, recordRun, &rec); err != nil {
+	if err := put(b, recordRun, rec); err != nil {
 		return err
 	}
-	if err := b.Commit(true); err != nil {
+	if err := b.Commit(sync); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil

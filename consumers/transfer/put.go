@@ -60,7 +60,7 @@ func (j *job) put(ctx context.Context) (done, error) {
 // handed out again may have been handled by a process that died before its ack.
 func (j *job) known() (src, dst string, ok bool, err error) {
 	e := &j.d.Event
-	if e.Force || e.Class == bus.ClassRepair || j.tried || j.announced() && j.d.Tries <= 1 {
+	if e.Force || e.Class == bus.ClassRepair || j.tried || j.announced() && j.d.Tries <= 1 && !j.cfg.Resumed {
 		return "", "", false, nil
 	}
 	src, dst, ok, err = j.state.Applied(j.source)

@@ -43,8 +43,11 @@ type Config struct {
 	Map    keymap.Map
 
 	// Run, if set, is the only run whose scan and bulk events are handled;
-	// those of other runs are acked unseen, without a result.
-	Run string
+	// those of other runs are acked unseen, without a result. Resumed says that
+	// an earlier process worked on it: State is asked about every event, since
+	// one may be stored twice.
+	Run     string
+	Resumed bool
 
 	Workers     int // for scan events; 32. A quarter, at least 4, is reserved for each of live, repair and retry
 	BulkWorkers int // for bulk events; 4

@@ -1,0 +1,325 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sluice-sync/sluice/consumers/transfer"
+	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/fault"
+	"github.com/sluice-sync/sluice/store"
+)
+
+// failing makes a call fail for some keys, at most so often in all (0: always).
+func failing(b storage.Bucket, op fault.Op, kind error, times int, keys ...string) *fault.Bucket {
+	return fault.New(b, 1, fault.Rule{Ops: []fault.Op{op}, Effect: fault.Fail, Err: kind, Times: times, Match: func(key string) bool {
+		for _, k := range keys {
+			if k == key {
+				return true
+			}
+		}
+		return len(keys) == 0
+	}})
+}
+
+func TestObjectThatFailsIsTriedAgainAndGivenUp(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(40, 0)
+		whole := r.cfg.Target
+		r.cfg.Spec.Tries = 3
+		r.cfg.Target = failing(whole, fault.Put, storage.ErrBusy, 0, "dir/003", "dir/004")
+		began := time.Now()
+		s := r.finish("found 40, copied 38, failed 2")
+		if took := time.Since(began); took < 4*time.Second || took > time.Minute {
+			t.Errorf("3 tries took %s", took)
+		}
+		fs := r.ledger()
+		if len(fs) != 2 || !fs[0].GivenUp || fs[0].Tries != 3 || fs[0].Cause != "busy" || !fs[0].First.Before(fs[0].Last) {
+			t.Errorf("ledger: %+v", fs)
+		}
+		if s.BytesFound != 40*100+39*40/2 {
+			t.Errorf("%+v", s)
+		}
+		r.cfg.Target = whole
+		r.finish("found 40, copied 2, skipped 38")
+		r.equal()
+		if fs := r.ledger(); len(fs) != 0 {
+			t.Errorf("ledger: %+v", fs)
+		}
+	})
+}
+
+func TestObjectThatHealsIsCopied(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(40, 0)
+		r.cfg.Target = failing(r.cfg.Target, fault.Put, storage.ErrBusy, 10, "dir/003")
+		p := r.start()
+		time.Sleep(2 * time.Second)
+		s := p.Snapshot()
+		r.says(s, "found 40, copied 39, pending 1")
+		if s.Retrying != 1 || s.State != StateRunning {
+			t.Errorf("%+v", s)
+		}
+		s, err := p.wait()
+		r.no(err)
+		r.says(s, "found 40, copied 40")
+		r.equal()
+	})
+}
+
+// A given-up object that is gone by the next run is no failure any more.
+func TestFailureOfWhatIsGoneIsForgotten(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(40, 0)
+		r.cfg.Spec.Tries = 1
+		whole := r.cfg.Target
+		r.cfg.Target = failing(whole, fault.Put, storage.ErrBusy, 0, "dir/003", "dir/004")
+		r.finish("found 40, copied 38, failed 2")
+		r.no(r.src.Delete(context.Background(), "dir/003"))
+		r.finish("found 39, skipped 38, failed 1")
+		if fs := r.ledger(); len(fs) != 1 || fs[0].Key != "dir/004" {
+			t.Errorf("ledger: %+v", fs)
+		}
+	})
+}
+
+func TestMaxErrors(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(200, 0)
+		r.cfg.Spec.Tries, r.cfg.Spec.MaxErrors = 1, 3
+		whole := r.cfg.Target
+		r.cfg.Target = failing(whole, fault.Put, storage.ErrDenied, 0, "dir/001", "dir/002", "dir/003", "dir/005", "dir/006")
+		s, err := r.run()
+		if !errors.Is(err, ErrMaxErrors) || s.State != StateHalted || s.Failed < 3 || s.Found != s.Copied+s.Pending+s.Failed {
+			t.Fatalf("%v, %+v", err, s)
+		}
+		// The same command goes on; what was given up before does not stop it.
+		r.cfg.Target = whole
+		again := r.finish(fmt.Sprintf("found 200, copied %d, failed %d", 200-s.Failed, s.Failed))
+		if again.Run != s.Run {
+			t.Error("another run")
+		}
+		r.once()
+		r.finish(fmt.Sprintf("found 200, copied %d, skipped %d", s.Failed, 200-s.Failed))
+		r.equal()
+	})
+}
+
+// The limit counts also where it is reached by the last object.
+func TestMaxErrorsAtTheEnd(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(1, 0)
+		r.cfg.Spec.Tries, r.cfg.Spec.MaxErrors = 1, 1
+		r.cfg.Target = failing(r.cfg.Target, fault.Put, storage.ErrDenied, 0)
+		if s, err := r.run(); !errors.Is(err, ErrMaxErrors) || s.Failed != 1 {
+			t.Errorf("%v, %+v", err, s)
+		}
+	})
+}
+
+func TestRetryOnly(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(40, 0)
+		r.cfg.Spec.Tries = 1
+		whole := r.cfg.Target
+		r.cfg.Target = failing(whole, fault.Put, storage.ErrBusy, 0, "dir/003", "dir/004")
+		a := r.finish("found 40, copied 38, failed 2")
+		// Nothing is listed; what fails again fails again.
+		r.cfg.RetryOnly = true
+		r.cfg.Source = fault.New(r.src, 1, fault.Rule{Ops: []fault.Op{fault.List}, Effect: fault.Fail})
+		r.cfg.Target = failing(whole, fault.Put, storage.ErrBusy, 0, "dir/004")
+		b := r.finish("found 40, copied 39, failed 1")
+		r.cfg.Target = whole
+		c := r.finish("found 40, copied 40")
+		d := r.finish("found 40, copied 40")
+		if a.Run != b.Run || a.Run != c.Run || a.Run != d.Run {
+			t.Errorf("runs %s, %s, %s, %s", a.Run, b.Run, c.Run, d.Run)
+		}
+		r.once()
+		r.equal()
+		r.cfg.RetryOnly, r.cfg.Source = false, r.src
+		r.finish("found 40, skipped 40")
+	})
+}
+
+// Retries between the parts of a run that was stopped do not end the run.
+func TestRetryOnlyOfARunThatDidNotEnd(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(200, 0)
+		r.cfg.Spec.Tries, r.cfg.Spec.MaxErrors = 1, 2
+		whole := r.cfg.Target
+		r.cfg.Target = failing(whole, fault.Put, storage.ErrDenied, 0, "dir/001", "dir/002")
+		s, err := r.run()
+		if !errors.Is(err, ErrMaxErrors) {
+			t.Fatalf("%v, %+v", err, s)
+		}
+		r.cfg.Target = whole
+		r.cfg.RetryOnly = true
+		if s, err = r.run(); err != nil || s.Failed != 0 {
+			t.Fatalf("%v, %+v", err, s)
+		}
+		r.cfg.RetryOnly = false
+		again := r.finish("found 200, copied 200")
+		if again.Run != s.Run {
+			t.Error("another run")
+		}
+		r.once()
+		r.equal()
+	})
+}
+
+func TestRetryOnlyRefusesALostRun(t *testing.T) {
+	for name, change := range map[string]func(r *rig){
+		"bus":     func(r *rig) { r.rebuilt(0, 0) },
+		"boot":    func(r *rig) { r.cfg.BootID = "boot-2" },
+		"options": func(r *rig) { r.cfg.Spec.Rule.Checksum = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				r.fill(40, 0)
+				a := r.interrupt(15)
+				change(r)
+				r.cfg.RetryOnly = true
+				for range 2 {
+					if s, err := r.run(); err == nil || !strings.Contains(err.Error(), "run the task itself") {
+						t.Fatalf("%v, %+v", err, s)
+					}
+				}
+				r.cfg.RetryOnly = false
+				r.finish(fmt.Sprintf("found 40, copied %d, skipped %d", 40-a.Copied, a.Copied))
+				r.equal()
+			})
+		})
+	}
+}
+
+func TestRetryOnlyWithoutAnything(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(3, 0)
+		r.cfg.RetryOnly = true
+		s, err := r.run()
+		r.no(err)
+		r.says(s, "")
+		r.cfg.RetryOnly = false
+		r.finish("found 3, copied 3")
+	})
+}
+
+// Failures may be tried again while the task runs, also those of an earlier run.
+func TestRetryFailuresOfARunningTask(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(40, 0)
+		r.cfg.Spec.Tries = 1
+		whole := r.cfg.Target
+		r.cfg.Target = failing(whole, fault.Put, storage.ErrBusy, 0, "dir/000", "dir/039")
+		r.finish("found 40, copied 38, failed 2")
+		// The new run has not come to the last page when all is tried again; its
+		// workers are held up so that the retries come first.
+		r.cfg.Target = fault.New(whole, 1, fault.Rule{Ops: []fault.Op{fault.Put}, Delay: time.Second})
+		r.cfg.Source = fault.New(r.src, 1, fault.Rule{Ops: []fault.Op{fault.List}, After: 2, Times: 1, Delay: 10 * time.Second})
+		p := r.start()
+		time.Sleep(5 * time.Second)
+		if n, err := p.RetryFailures(); n == 0 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		s, err := p.wait()
+		r.no(err)
+		if s.Found != 40 || s.Failed+s.Pending+s.Retrying != 0 || s.Copied < 1 || s.Copied > 2 {
+			t.Errorf("%+v", s)
+		}
+		r.equal()
+		if fs := r.ledger(); len(fs) != 0 {
+			t.Errorf("ledger: %+v", fs)
+		}
+	})
+}
+
+func TestRetryFailuresBeforeTheTaskRuns(t *testing.T) {
+	bubble(t, func(r *rig) {
+		s, err := store.Open(r.dir, store.Options{})
+		r.no(err)
+		defer s.Close()
+		r.cfg.Store = s
+		if n, err := New(r.cfg).RetryFailures(); err == nil {
+			t.Errorf("%d failures of a task that does not run", n)
+		}
+	})
+}
+
+func TestFullDiskPauses(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(40, 0)
+		var free atomic.Uint64
+		free.Store(100 << 20)
+		r.cfg.FreeBytes = func() (uint64, error) { return free.Load(), nil }
+		r.cfg.Target = fault.New(r.cfg.Target, 1, fault.Rule{Ops: []fault.Op{fault.Put}, Delay: 300 * time.Millisecond})
+		p := r.start()
+		time.Sleep(time.Minute)
+		s := p.Snapshot()
+		if s.State != StatePaused || !strings.Contains(s.Why, "100 MiB are free") || s.Copied == 0 || s.Pending == 0 {
+			t.Errorf("%+v", s)
+		}
+		free.Store(300 << 20)
+		s, err := p.wait()
+		r.no(err)
+		r.says(s, "found 40, copied 40")
+		if s.Seconds > 70 || !r.noticed("only 100 MiB") || !r.noticed("there is space") || len(r.notices) != 2 {
+			t.Errorf("after %v s: %q", s.Seconds, r.notices)
+		}
+		r.once()
+	})
+}
+
+func TestFullDiskCanBeInterrupted(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.fill(40, 0)
+		full := r.cfg
+		r.cfg.FreeBytes = func() (uint64, error) { return 0, nil }
+		r.cfg.Target = fault.New(r.cfg.Target, 1, fault.Rule{Ops: []fault.Op{fault.Put}, Delay: 300 * time.Millisecond})
+		p := r.start()
+		time.Sleep(time.Minute)
+		p.stop()
+		if s, err := p.wait(); err != ErrInterrupted || s.State != StateInterrupted {
+			t.Errorf("%v, %+v", err, s)
+		}
+		r.cfg = full
+		r.finish("found 40, copied 40")
+	})
+}
+
+func TestUnreachableEndpointGivesUpAndResumes(t *testing.T) {
+	for _, down := range []string{"source", "target"} {
+		t.Run(down, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				r.fill(40, 0)
+				r.cfg.Spec.GiveUpAfter = time.Minute
+				healthy := r.cfg
+				outage := fault.Rule{After: 30, Effect: fault.Fail, Err: storage.ErrUnavailable}
+				if down == "source" {
+					r.cfg.Source = fault.New(r.src, 1, outage)
+				} else {
+					r.cfg.Target = fault.New(r.cfg.Target, 1, outage)
+				}
+				p := r.start()
+				time.Sleep(30 * time.Second)
+				if s := p.Snapshot(); s.State != StatePaused || s.Why == "" || s.Failed+s.Retrying != 0 {
+					t.Errorf("%+v", s)
+				}
+				s, err := p.wait()
+				if !errors.Is(err, transfer.ErrGaveUp) || s.State != StateHalted || s.Failed+s.Retrying != 0 {
+					t.Fatalf("%v, %+v", err, s)
+				}
+				r.cfg = healthy
+				if again := r.finish("found 40, copied 40"); again.Run != s.Run {
+					t.Error("another run")
+				}
+				r.equal()
+			})
+		})
+	}
+}
