@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,29 +24,55 @@ import (
 // sluice is the program under test, built once.
 var sluice string
 
+// envBinary hands it to a test that runs again in a process of its own.
+const envBinary = "SLUICE_E2E_BINARY"
+
+// atOnce is how many tests run beside each other: they wait far more than they
+// compute.
+const atOnce = "6"
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		_ = flag.Set("test.parallel", atOnce)
+	}
+	if sluice = os.Getenv(envBinary); sluice != "" {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "sluice-e2e")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	sluice = filepath.Join(dir, "sluice")
-	build := exec.Command("go", "build", "-o", sluice, "../../cmd/sluice")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	if err := buildSluice(dir); err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		return 1
 	}
 	return m.Run()
 }
 
+// buildSluice makes a program that any user of the machine may run.
+func buildSluice(dir string) error {
+	sluice = filepath.Join(dir, "sluice")
+	args := []string{"build", "-o", sluice}
+	if underRace {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "../../cmd/sluice")...)
+	build.Stderr = os.Stderr
+	return errors.Join(build.Run(), os.Chmod(dir, 0o755))
+}
+
 // user is somebody with a home directory of their own who runs commands.
 type user struct {
 	t   *testing.T
 	env []string
+	as  *syscall.SysProcAttr // nil: as who runs the tests
 }
 
 func newUser(t *testing.T, env ...string) *user {
@@ -54,6 +81,9 @@ func newUser(t *testing.T, env ...string) *user {
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "SLUICE_STATE=" + filepath.Join(home, "state"), "TMPDIR=" + home,
 	}, env...)}
 }
+
+// in is the same person within a subtest.
+func (u *user) in(t *testing.T) *user { return &user{t, u.env, u.as} }
 
 func (u *user) state() string { return filepath.Join(strings.TrimPrefix(u.env[0], "HOME="), "state") }
 
@@ -65,22 +95,14 @@ type result struct {
 
 func (u *user) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(sluice, args...)
-	cmd.Env = u.env
+	cmd.Env, cmd.SysProcAttr = u.env, u.as
 	return cmd
 }
 
 // run runs sluice to its end.
 func (u *user) run(args ...string) result {
 	u.t.Helper()
-	cmd := u.command(args...)
-	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		u.t.Fatalf("sluice %s: %v", strings.Join(args, " "), err)
-	}
-	return result{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
+	return u.start(args...).wait()
 }
 
 // ok runs sluice and fails the test if it does not exit 0.
@@ -96,6 +118,11 @@ func (u *user) ok(args ...string) result {
 // line is what the tests need of a JSON line.
 type line struct {
 	Type           string
+	Op             string // of a dry run's difference
+	Key            string //
+	Reason         string //
+	Why            string // of a pause
+	Resumed        bool
 	Task           string
 	State          string
 	Found          int64
@@ -105,6 +132,7 @@ type line struct {
 	Failed         int64
 	Deleted        int64
 	Bytes          int64
+	BytesMoved     int64 `json:"bytes_moved"`
 	Seconds        float64
 	SkippedReasons map[string]int64 `json:"skipped_reasons"`
 	Unvouched      int64
@@ -164,7 +192,7 @@ func (u *user) killed(after time.Duration, args ...string) (code int, out string
 	_ = cmd.Wait()
 	cancel()
 	<-killer
-	if code = cmd.ProcessState.ExitCode(); code > 0 {
+	if code = cmd.ProcessState.ExitCode(); code > 0 || strings.Contains(errOut.String(), "DATA RACE") {
 		u.t.Fatalf("exit %d: %s", code, errOut.String())
 	}
 	// The line that was being written may be cut.
@@ -181,6 +209,22 @@ func write(t *testing.T, path, content string) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writePattern makes a file of n bytes that depend on a seed.
+func writePattern(t *testing.T, path string, seed, n int64) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(f, pattern(seed, n)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -83,6 +83,7 @@ func endpointEnv(name, url string, s *servertest.MinIOServer) string {
 // TestKilledFiftyTimes kills one sync at random points until it has been
 // killed 50 times, then lets it end.
 func TestKilledFiftyTimes(t *testing.T) {
+	t.Parallel()
 	kills, small, large := 50, 5000, 20
 	const largeSize = 24 << 20
 	if testing.Short() {
@@ -179,4 +180,39 @@ func (p *proxy) checkRequests(t *testing.T, from *proxy, kills, small, large int
 		t.Errorf("%d parts were sent again, want at most %d", parts, most)
 	}
 	t.Logf("%d lists, %d small objects and %d parts again over %d kills", lists, again, parts, kills)
+}
+
+// TestKillsLeaveNothingBehind kills syncs to a directory at random points: when
+// one has come to its end, no temporary file is left of those before.
+func TestKillsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	server := servertest.MinIO(t)
+	src, bucket := t.TempDir(), server.Bucket(t)
+	sampleTree(t, src, 8, 40)
+	for i := range 4 {
+		writePattern(t, fmt.Sprintf("%s/large%d", src, i), int64(i), 20<<20)
+	}
+	u := newUser(t, endpointEnv("STORE", server.URL, server))
+	u.sync(src, "store://"+bucket)
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewSource(seed))
+	for i, from := range []string{src, "store://" + bucket} {
+		if testing.Short() && i > 0 {
+			break
+		}
+		dst := t.TempDir()
+		args := []string{"sync", "--json", "--interval", "50ms", "--requests-per-second", "150", "--bandwidth", "30MiB",
+			"--multipart-threshold", "8MiB", "--part-size", "5MiB", from, dst}
+		code := -1
+		for kills := 0; kills < 8 && code < 0; kills++ {
+			var out string
+			code, out = u.killed(time.Duration(200+rng.Intn(600))*time.Millisecond, args...)
+			lines(t, out)
+		}
+		if s := u.sync(args[2:]...); s.Found != 324 {
+			t.Errorf("from %s: %+v", from, s)
+		}
+		sameTree(t, src, dst)
+	}
 }

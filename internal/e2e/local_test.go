@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -20,6 +19,7 @@ func sampleTree(t *testing.T, root string, dirs, files int) {
 }
 
 func TestLocalToLocalCopiesOnceAndThenOnlyChanges(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	src, dst := t.TempDir(), filepath.Join(t.TempDir(), "new", "target")
 	sampleTree(t, src, 10, 30)
@@ -68,6 +68,7 @@ func TestLocalToLocalCopiesOnceAndThenOnlyChanges(t *testing.T) {
 }
 
 func TestDeleteFollowsTheSourceAndKeepsTheCap(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	src, dst := t.TempDir(), t.TempDir()
 	sampleTree(t, src, 5, 40)
@@ -138,33 +139,8 @@ func countFiles(t *testing.T, root string) (n int) {
 	return n
 }
 
-func TestOddTreesEndAndAreReported(t *testing.T) {
-	u := newUser(t)
-	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "good"), "good")
-	write(t, filepath.Join(src, "bad\xff\xfename"), "bytes")
-	write(t, filepath.Join(src, strings.Repeat("n", 255)), "long")
-	if err := syscall.Mkfifo(filepath.Join(src, "fifo"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("loop", filepath.Join(src, "loop")); err != nil {
-		t.Fatal(err)
-	}
-	s := u.sync(src, dst)
-	if s.Found != 5 || s.Copied != 4 || s.SkippedReasons["special"] != 1 {
-		t.Errorf("summary: %+v", s)
-	}
-	if l, err := os.Readlink(filepath.Join(dst, "loop")); l != "loop" || err != nil {
-		t.Errorf("link: %q, %v", l, err)
-	}
-	for _, n := range []string{"bad\xff\xfename", strings.Repeat("n", 255)} {
-		if _, err := os.Stat(filepath.Join(dst, n)); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestOneFileIsCopiedAsThatFile(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	src, dst := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(src, "a"), "A")
@@ -186,6 +162,7 @@ func TestOneFileIsCopiedAsThatFile(t *testing.T) {
 }
 
 func TestSecondProcessIsRefusedWithThePID(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	src, dst := t.TempDir(), t.TempDir()
 	sampleTree(t, src, 2, 50)
@@ -219,6 +196,7 @@ func waitFor(t *testing.T, what func() bool) {
 }
 
 func TestInterruptDrainsAndResumes(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	src, dst := t.TempDir(), t.TempDir()
 	sampleTree(t, src, 5, 60)
@@ -247,6 +225,7 @@ func TestInterruptDrainsAndResumes(t *testing.T) {
 }
 
 func TestBadInputIsOneClearLine(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -276,6 +255,7 @@ func TestBadInputIsOneClearLine(t *testing.T) {
 }
 
 func TestForgetRemovesTheState(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	src, dst := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(src, "a"), "A")

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,6 +40,7 @@ func (m minioStore) same(a, b string) {
 }
 
 func TestMinIOPairsCopyOnceAndKeepTheWholeObject(t *testing.T) {
+	t.Parallel()
 	server := servertest.MinIO(t)
 	m := newStore(t, server)
 	one, two := server.Bucket(t), server.Bucket(t)
@@ -82,6 +82,7 @@ func TestMinIOPairsCopyOnceAndKeepTheWholeObject(t *testing.T) {
 }
 
 func TestHeadersAndUserMetadataAreKept(t *testing.T) {
+	t.Parallel()
 	server := servertest.MinIO(t)
 	m := newStore(t, server)
 	one, two := server.Bucket(t), server.Bucket(t)
@@ -120,6 +121,7 @@ func TestHeadersAndUserMetadataAreKept(t *testing.T) {
 }
 
 func TestBadEndpointsAreOneLineWithinTenSeconds(t *testing.T) {
+	t.Parallel()
 	server := servertest.MinIO(t)
 	bucket := server.Bucket(t)
 	dir := t.TempDir()
@@ -147,6 +149,7 @@ func TestBadEndpointsAreOneLineWithinTenSeconds(t *testing.T) {
 }
 
 func TestServerFaultsAreSurvived(t *testing.T) {
+	t.Parallel()
 	server := servertest.MinIO(t)
 	m := newStore(t, server)
 	src, dst := server.Bucket(t), server.Bucket(t)
@@ -193,34 +196,8 @@ func TestServerFaultsAreSurvived(t *testing.T) {
 	}
 }
 
-func TestSourceReplacedWhileCopiedEndsWithTheLastVersion(t *testing.T) {
-	server := servertest.MinIO(t)
-	m := newStore(t, server)
-	src, dst := server.Bucket(t), server.Bucket(t)
-	const objects = 200
-	key := func(i int) string { return fmt.Sprintf("k%03d", i) }
-	for i := range objects {
-		m.put(src, key(i), int64(i), 2000)
-	}
-	u := newUser(t, endpointEnv("STORE", server.URL, server), endpointEnv("OTHER", newProxy(t, server.URL).URL, server))
-	var writers sync.WaitGroup
-	writers.Go(func() {
-		for v := int64(1); v <= 3; v++ {
-			for i := range objects {
-				m.put(src, key(i), int64(i)+v*31, 2000+v)
-			}
-		}
-	})
-	u.run("sync", "--requests-per-second", "200", "store://"+src, "other://"+dst)
-	writers.Wait()
-	u.sync("store://"+src, "other://"+dst)
-	m.same(src, dst)
-	for i := 0; i < objects; i += 20 {
-		m.holds(dst, key(i), int64(i)+3*31, 2003)
-	}
-}
-
 func TestOneBadObjectDoesNotStopTheOthersAndCanBeRetried(t *testing.T) {
+	t.Parallel()
 	server := servertest.MinIO(t)
 	m := newStore(t, server)
 	src, dst := t.TempDir(), server.Bucket(t)
@@ -280,6 +257,7 @@ func (m minioStore) holdsText(bucket, key, text string) {
 }
 
 func TestBusLostBetweenKillsIsNoticed(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, bus string){
 		"deleted": func(t *testing.T, bus string) {
 			if err := os.RemoveAll(bus); err != nil {

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -19,8 +21,11 @@ type proxy struct {
 	lists int
 	puts  map[string]int            // whole objects, by path: those that succeeded
 	parts map[string]map[string]int // path → part number → successes
-	// before may answer a request itself by returning true; nil: nothing.
+	// before may change a request, or answer it itself by returning true;
+	// after may change the server's answer, or fail so that the connection
+	// breaks. nil: nothing.
 	before func(w http.ResponseWriter, r *http.Request) bool
+	after  func(*http.Response) error
 }
 
 func newProxy(t *testing.T, backend string) *proxy {
@@ -36,8 +41,18 @@ func newProxy(t *testing.T, backend string) *proxy {
 			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
 			r.Out.Host = r.In.Host
 		},
-		ModifyResponse: p.count,
-		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+		ModifyResponse: func(resp *http.Response) error {
+			p.count(resp)
+			p.mu.Lock()
+			after := p.after
+			p.mu.Unlock()
+			if after == nil {
+				return nil
+			}
+			return after(resp)
+		},
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorLog:     log.New(io.Discard, "", 0),
 	}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
@@ -52,7 +67,7 @@ func newProxy(t *testing.T, backend string) *proxy {
 	return p
 }
 
-func (p *proxy) count(resp *http.Response) error {
+func (p *proxy) count(resp *http.Response) {
 	r := resp.Request
 	q := r.URL.Query()
 	p.mu.Lock()
@@ -70,7 +85,6 @@ func (p *proxy) count(resp *http.Response) error {
 	case r.Method == http.MethodPut && resp.StatusCode == http.StatusOK && strings.Count(r.URL.Path, "/") > 1:
 		p.puts[r.URL.Path]++
 	}
-	return nil
 }
 
 // intercept replaces the function that may answer first.
@@ -78,4 +92,11 @@ func (p *proxy) intercept(f func(w http.ResponseWriter, r *http.Request) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.before = f
+}
+
+// alter replaces the function that sees answers.
+func (p *proxy) alter(f func(*http.Response) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.after = f
 }

@@ -13,8 +13,8 @@ type NATS struct {
 	URL string
 }
 
-// StartNATS runs a nats-server that keeps its streams in dir and listens on a
-// loopback port. Further arguments are passed on. After Kill, starting again
+// StartNATS runs a nats-server that keeps its streams in dir ("": it has no
+// JetStream) and listens on a loopback port. Further arguments are passed on. After Kill, starting again
 // with the same directory and port is a restart of that server.
 func StartNATS(t testing.TB, dir string, port int, args ...string) *NATS {
 	t.Helper()
@@ -29,6 +29,10 @@ func StartNATS(t testing.TB, dir string, port int, args ...string) *NATS {
 		n, _ := conn.Read(make([]byte, 4)) // the server speaks first
 		return n > 0
 	}
-	p := Start(t, ready, nil, Binary(t, "nats-server"), append([]string{"-a", "127.0.0.1", "-p", strconv.Itoa(port), "-js", "-sd", dir}, args...)...)
+	args = append([]string{"-a", "127.0.0.1", "-p", strconv.Itoa(port)}, args...)
+	if dir != "" {
+		args = append(args, "-js", "-sd", dir)
+	}
+	p := Start(t, ready, nil, Binary(t, "nats-server"), args...)
 	return &NATS{p, "nats://" + addr}
 }

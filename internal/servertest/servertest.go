@@ -4,6 +4,7 @@ package servertest
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -33,15 +34,44 @@ func Binary(t testing.TB, name string) string {
 	return ""
 }
 
-// FreePort returns a loopback port that nobody listened on a moment ago.
+// The ports that are handed out lie below the range from which kernels take
+// those of outgoing connections (from 32768 on Linux, 49152 elsewhere): any
+// process could take one of these before the server binds it.
+const (
+	firstPort = 20_000
+	endPort   = 32_000
+)
+
+var given struct {
+	sync.Mutex
+	ports map[int]bool
+}
+
+// FreePort returns a loopback port on which nobody listens. A process is given
+// no port twice, so that one server may be restarted on its own while others
+// start.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	given.Lock()
+	defer given.Unlock()
+	for range 1000 {
+		port := firstPort + rand.IntN(endPort-firstPort)
+		if given.ports[port] {
+			continue
+		}
+		l, err := net.Listen("tcp", Addr(port))
+		if err != nil {
+			continue
+		}
+		l.Close()
+		if given.ports == nil {
+			given.ports = map[int]bool{}
+		}
+		given.ports[port] = true
+		return port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("no free port from %d to %d in 1000 tries", firstPort, endPort-1)
+	return 0
 }
 
 // Addr is host:port of a loopback port.
