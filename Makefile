@@ -58,7 +58,7 @@ bench: build bench-tools ## compare with rclone and mc on this machine, print th
 	$(GO) run ./internal/bench
 
 soak: tools ## the long tests
-	$(GO) test -race -timeout 60m -run Soak -soak ./...
+	$(GO) test -race -timeout 60m -run Soak ./task ./internal/e2e -soak
 
 cross: ## build for linux, darwin, windows on amd64 and arm64
 	@for os in linux darwin windows; do for arch in amd64 arm64; do \

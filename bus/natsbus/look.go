@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/sluice-sync/sluice/bus"
@@ -54,7 +56,34 @@ func (s *streams) isClosed() bool {
 // a moment after the acknowledgement of a publish. So that nobody takes a
 // stream for drained that is not, a zero is only reported after the store was
 // asked.
-func (s *streams) State(ctx context.Context) (bus.State, error) {
+func (s *streams) State(ctx context.Context) (st bus.State, err error) {
+	err = s.patiently(ctx, func() error { st, err = s.stateNow(ctx); return err })
+	return st, err
+}
+
+// patiently asks until there is an answer: a server that is away comes back.
+func (s *streams) patiently(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if err == nil || ctx.Err() != nil || !passing(err) {
+			return err
+		}
+		if err := s.pub.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func passing(err error) bool {
+	for _, p := range []error{context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting} {
+		if errors.Is(err, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *streams) stateNow(ctx context.Context) (bus.State, error) {
 	events, err := s.look(ctx, eventsStream(s.task))
 	if err != nil {
 		return bus.State{}, err
@@ -69,6 +98,9 @@ func (s *streams) State(ctx context.Context) (bus.State, error) {
 		Pending:     map[bus.Class]uint64{}, Unacked: map[bus.Class]uint64{}, ResultsPending: map[string]uint64{},
 	}
 	for _, c := range events.consumers {
+		if !isClass(c) {
+			continue // somebody else's
+		}
 		pending := c.NumPending
 		if pending == 0 && c.Delivered.Stream < events.state.LastSeq {
 			next, err := events.next(ctx, c, c.Delivered.Stream)
@@ -89,9 +121,17 @@ func (s *streams) State(ctx context.Context) (bus.State, error) {
 	return st, nil
 }
 
+// isClass tells a consumer of the task from those that others made.
+func isClass(c *jetstream.ConsumerInfo) bool { return slices.Contains(bus.Classes, bus.Class(c.Name)) }
+
 // Mark implements bus.Streams. The digest covers subject, time of storing and
 // content, so that an equal event stored later is another one.
-func (s *streams) Mark(ctx context.Context, seq uint64) (string, error) {
+func (s *streams) Mark(ctx context.Context, seq uint64) (mark string, err error) {
+	err = s.patiently(ctx, func() error { mark, err = s.markNow(ctx, seq); return err })
+	return mark, err
+}
+
+func (s *streams) markNow(ctx context.Context, seq uint64) (string, error) {
 	if s.isClosed() {
 		return "", bus.ErrClosed
 	}
@@ -122,11 +162,15 @@ func (s *streams) Mark(ctx context.Context, seq uint64) (string, error) {
 // from the mean size of a message. Without an essential consumer of results
 // only the retain bound keeps them.
 func (s *streams) Trim(ctx context.Context, retain bus.Retain) error {
+	return s.patiently(ctx, func() error { return s.trimNow(ctx, retain) })
+}
+
+func (s *streams) trimNow(ctx context.Context, retain bus.Retain) error {
 	events, err := s.look(ctx, eventsStream(s.task))
 	if err != nil {
 		return err
 	}
-	if err := s.trim(ctx, events, retain.EventBytes, func(*jetstream.ConsumerInfo) bool { return true }); err != nil {
+	if err := s.trim(ctx, events, retain.EventBytes, isClass); err != nil {
 		return fmt.Errorf("trim events: %w", classify(err))
 	}
 	results, err := s.look(ctx, resultsStream(s.task))

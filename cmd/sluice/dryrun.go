@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
@@ -29,7 +31,7 @@ type difference struct {
 // dryRun prints what a sync would do. It reads both ends and changes nothing,
 // neither there nor in the state.
 func (a *app) dryRun(ctx context.Context, f *syncFlags, name string, spec task.Spec, e *ends) error {
-	if err := e.readable(ctx); err != nil {
+	if err := e.readable(ctx, f.create); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -83,19 +85,33 @@ func (a *app) dryRun(ctx context.Context, f *syncFlags, name string, spec task.S
 	return nil
 }
 
-// readable looks at both ends; a target directory that is not there yet is an
-// empty one.
-func (e *ends) readable(ctx context.Context) error {
+// readable looks at both ends. A target that a sync would make is an empty one.
+func (e *ends) readable(ctx context.Context, create bool) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	if err := e.source.Check(ctx); err != nil {
+	if err := firstLook(ctx, e.source); err != nil {
 		return e.early(ctx, "source", err)
 	}
-	if e.target.Features().FileTree {
-		return nil
+	err := firstLook(ctx, e.target)
+	if errors.Is(err, storage.ErrNoBucket) && (create || e.target.Features().FileTree) {
+		e.target, err = toBeMade{e.target}, nil
 	}
-	return e.early(ctx, "target", e.target.Check(ctx))
+	return e.early(ctx, "target", err)
 }
+
+// toBeMade is a bucket that is not there yet, as a dry run sees it.
+type toBeMade struct{ storage.Bucket }
+
+func (toBeMade) List(storage.Range) storage.Pages { return noPages{} }
+
+func (toBeMade) Stat(context.Context, string) (storage.Info, error) {
+	return storage.Info{}, &storage.Error{Op: "stat", Kind: storage.ErrNotFound}
+}
+
+type noPages struct{}
+
+func (noPages) Next(context.Context) ([]storage.Object, error) { return nil, io.EOF }
+func (noPages) Close() error                                   { return nil }
 
 func toDifference(d list.Difference) difference {
 	r := difference{Type: "difference", Op: string(d.Op), Key: d.Key, Reason: d.Reason}

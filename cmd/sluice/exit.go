@@ -7,9 +7,11 @@ import (
 	"io"
 	"strings"
 
+	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/consumers/transfer"
 	"github.com/sluice-sync/sluice/space"
 	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/store"
 	"github.com/sluice-sync/sluice/task"
 )
 
@@ -87,7 +89,7 @@ func hint(err error) string {
 		return "check access key, secret key, region and the clock of this machine"
 	case errors.Is(err, storage.ErrDenied):
 		return "the credentials are good, but may not do this"
-	case errors.Is(err, storage.ErrNoSpace):
+	case errors.Is(err, storage.ErrNoSpace), errors.Is(err, bus.ErrNoDisk), errors.Is(err, store.ErrNoSpace):
 		return "make room; the same command resumes"
 	case errors.Is(err, transfer.ErrGaveUp), errors.Is(err, storage.ErrUnavailable):
 		return "check the address and the network; the same command resumes"

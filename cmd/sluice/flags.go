@@ -63,9 +63,9 @@ type outputFlags struct {
 
 func (f *syncFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.Var(&ruleFlag{&f.rules, "include"}, "include", "take `PATTERN` in: a glob, or re: and a regular expression; may be repeated, the last match wins")
-	fs.Var(&ruleFlag{&f.rules, "exclude"}, "exclude", "leave `PATTERN` out; as --include")
-	fs.Var(&ruleFlag{&f.rules, "exclude-from"}, "exclude-from", "read patterns from `FILE`, one a line, # for comments, + in front to include")
+	fs.Var(&ruleFlag{&f.rules, "include"}, "include", "take `PATTERN` in: a glob, or re: and a regular expression; may be repeated, the last match wins (default all)")
+	fs.Var(&ruleFlag{&f.rules, "exclude"}, "exclude", "leave `PATTERN` out; as --include (default nothing)")
+	fs.Var(&ruleFlag{&f.rules, "exclude-from"}, "exclude-from", "read patterns from `FILE`, one a line, # for comments, + in front to include (default none)")
 	fs.StringVar(&f.minSize, "min-size", "", "only objects of at least `SIZE` bytes (k, M, G: powers of 1024; default no bound)")
 	fs.StringVar(&f.maxSize, "max-size", "", "only objects of at most `SIZE` bytes (default no bound)")
 	fs.StringVar(&f.newerThan, "newer-than", "", "only objects modified since `TIME`: an age (36h, 7d) or a date (2026-01-31, RFC 3339; default no bound)")
@@ -86,10 +86,10 @@ func (f *syncFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.partSize, "part-size", "16MiB", "`SIZE` of the parts of large objects, raised where 10,000 parts would not do")
 	fs.StringVar(&f.threshold, "multipart-threshold", "64MiB", "`SIZE` from which objects are sent in parts")
 	fs.StringVar(&f.bandwidth, "bandwidth", "", "bytes per second through this machine in all, as `SIZE` (default no bound)")
-	fs.Float64Var(&f.requests, "requests-per-second", 0, "requests per second to each endpoint (0: no bound)")
+	fs.Float64Var(&f.requests, "requests-per-second", 0, "requests per second to each endpoint (default 0: no bound)")
 	fs.IntVar(&f.retries, "retries", 5, "tries per object before it is given up")
 	fs.DurationVar(&f.giveUpAfter, "give-up-after", 10*time.Minute, "how long an endpoint may stay unusable before the task stops, resumable")
-	fs.Int64Var(&f.maxErrors, "max-errors", 0, "stop, resumable, once `N` objects were given up (0: no bound)")
+	fs.Int64Var(&f.maxErrors, "max-errors", 0, "stop, resumable, once `N` objects were given up (default 0: no bound)")
 	fs.BoolVar(&f.create, "create-bucket", false, "make the target bucket if it is not there (default off)")
 
 	f.bus.register(cmd)

@@ -213,6 +213,9 @@ func printSummary(w io.Writer, s task.Snapshot) {
 		fmt.Fprintf(w, " (%s/s)", size(int64(float64(s.BytesMoved)/s.Seconds)))
 	}
 	fmt.Fprintln(w)
+	if s.Found == 0 && s.State == task.StateDone {
+		fmt.Fprintln(w, "  the source holds nothing that takes part; is its name right?")
+	}
 	for _, why := range sortedKeys(s.SkippedReasons) {
 		if n := s.SkippedReasons[why]; n > 0 && why != "equal" {
 			fmt.Fprintf(w, "  skipped, %s: %s\n", skipWords(why), humanize.Comma(n))

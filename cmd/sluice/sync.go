@@ -209,14 +209,30 @@ func firstError(errs ...error) error {
 func (e *ends) ready(ctx context.Context, create bool) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	if err := e.source.Check(ctx); err != nil {
+	if err := firstLook(ctx, e.source); err != nil {
 		return e.early(ctx, "source", err)
 	}
-	err := e.target.Check(ctx)
+	err := firstLook(ctx, e.target)
 	if errors.Is(err, storage.ErrNoBucket) && (create || e.target.Features().FileTree) {
 		err = e.target.Create(ctx)
 	}
 	return e.early(ctx, "target", err)
+}
+
+// firstLook checks an endpoint. One that answers, but not as it should, is
+// asked again: a passing error must not keep a task from its start.
+func firstLook(ctx context.Context, b storage.Source) error {
+	for try := 1; ; try++ {
+		err := b.Check(ctx)
+		if err == nil || try == 3 || !errors.Is(err, storage.ErrThrottled) && !errors.Is(err, storage.ErrBusy) {
+			return err
+		}
+		select {
+		case <-time.After(time.Duration(try) * 250 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // early words what went wrong before anything was begun.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/consumers/transfer"
 	"github.com/sluice-sync/sluice/space"
 	"github.com/sluice-sync/sluice/storage"
@@ -34,6 +35,7 @@ func TestReportIsOneLineAndAHint(t *testing.T) {
 		{&storage.Error{Kind: storage.ErrCredentials}, exitFailed, "secret key"},
 		{&storage.Error{Kind: storage.ErrDenied}, exitFailed, "may not"},
 		{&storage.Error{Kind: storage.ErrNoSpace}, exitFailed, "make room"},
+		{fmt.Errorf("full: %w", bus.ErrNoDisk), exitFailed, "make room"},
 		{fmt.Errorf("%w: target", transfer.ErrGaveUp), exitFailed, "resumes"},
 		{errors.Join(errors.New("one"), errors.New("two")), exitFailed, ""},
 	} {

@@ -6,7 +6,6 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -173,33 +172,32 @@ func (u *user) sync(args ...string) line {
 // exit code if the program ended before that, else -1, and what it printed.
 func (u *user) killed(after time.Duration, args ...string) (code int, out string) {
 	u.t.Helper()
+	code, out, err := u.killedAfter(after, args...)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return code, out
+}
+
+// killedAfter is killed for any goroutine.
+func (u *user) killedAfter(after time.Duration, args ...string) (code int, out string, err error) {
 	cmd := u.command(args...)
 	var buf, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &buf, &errOut
 	if err := cmd.Start(); err != nil {
-		u.t.Fatal(err)
+		return 0, "", err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	killer := make(chan struct{})
-	go func() {
-		defer close(killer)
-		select {
-		case <-time.After(after):
-			_ = cmd.Process.Signal(syscall.SIGKILL)
-		case <-ctx.Done():
-		}
-	}()
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
 	_ = cmd.Wait()
-	cancel()
-	<-killer
+	timer.Stop()
 	if code = cmd.ProcessState.ExitCode(); code > 0 || strings.Contains(errOut.String(), "DATA RACE") {
-		u.t.Fatalf("exit %d: %s", code, errOut.String())
+		return code, "", fmt.Errorf("exit %d: %s", code, errOut.String())
 	}
 	// The line that was being written may be cut.
 	if s := buf.String(); code < 0 {
-		return code, s[:strings.LastIndexByte(s, '\n')+1]
+		return code, s[:strings.LastIndexByte(s, '\n')+1], nil
 	}
-	return code, buf.String()
+	return code, buf.String(), nil
 }
 
 // write makes a file with its parents.

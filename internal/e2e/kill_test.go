@@ -80,74 +80,115 @@ func endpointEnv(name, url string, s *servertest.MinIOServer) string {
 	return fmt.Sprintf("SLUICE_ENDPOINT_%s=minio+http://%s:%s@%s", name, s.AccessKey, s.SecretKey, url[len("http://"):])
 }
 
+// killing is one sync that is killed again and again.
+type killing struct {
+	kills, small, large int
+
+	u        *user
+	store    minioStore
+	src, dst string // buckets
+	from, to *proxy
+	args     []string
+	rng      *rand.Rand
+
+	done int      // kills
+	outs []string // of each process
+	err  error
+}
+
+const killedLarge = 24 << 20
+
+func smallKey(i int) string { return fmt.Sprintf("small/%03d/%05d", i%37, i) }
+
 // TestKilledFiftyTimes kills one sync at random points until it has been
-// killed 50 times, then lets it end.
+// killed 50 times, then lets it end. It waits far more than it works, so that it
+// begins before the tests that run beside each other.
 func TestKilledFiftyTimes(t *testing.T) {
-	t.Parallel()
-	kills, small, large := 50, 5000, 20
-	const largeSize = 24 << 20
-	if testing.Short() {
-		kills, small, large = 5, 600, 3
-	}
 	server := servertest.MinIO(t)
-	src, dst := server.Bucket(t), server.Bucket(t)
-	m := newStore(t, server)
-	for i := range small {
-		m.put(src, fmt.Sprintf("small/%03d/%05d", i%37, i), int64(i), int64(i%5000))
+	k := &killing{
+		kills: 50, small: 5000, large: 20, store: newStore(t, server), src: server.Bucket(t), dst: server.Bucket(t),
+		from: newProxy(t, server.URL), to: newProxy(t, server.URL),
 	}
-	for i := range large {
-		m.put(src, fmt.Sprintf("large/%02d", i), int64(i), largeSize+int64(i))
+	if testing.Short() {
+		k.kills, k.small, k.large = 5, 600, 3
 	}
-	p := newProxy(t, server.URL)
-	from := newProxy(t, server.URL)
-	u := newUser(t, endpointEnv("ONE", from.URL, server), endpointEnv("TWO", p.URL, server))
+	k.u = newUser(t, endpointEnv("ONE", k.from.URL, server), endpointEnv("TWO", k.to.URL, server))
 	// About 80 s of work: 2 requests for a small object, and the parts.
-	args := []string{"sync", "--json", "--interval", "50ms", "--workers", "8", "--requests-per-second", "150",
-		"--multipart-threshold", "8MiB", "--part-size", "5MiB", "--bandwidth", "12MiB", "one://" + src, "two://" + dst}
+	k.args = []string{"sync", "--json", "--interval", "50ms", "--workers", "8", "--requests-per-second", "150",
+		"--multipart-threshold", "8MiB", "--part-size", "5MiB", "--bandwidth", "12MiB", "one://" + k.src, "two://" + k.dst}
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewSource(seed))
+	k.rng = rand.New(rand.NewSource(seed))
+	killed := make(chan struct{})
+	go func() { defer close(killed); k.run() }()
+	t.Parallel()
+	<-killed
+	if k.err != nil {
+		t.Fatal(k.err)
+	}
+	k.check(t)
+}
+
+// run fills the source, and starts and kills the sync.
+func (k *killing) run() {
+	for i := range k.small {
+		k.put(smallKey(i), int64(i), int64(i%5000))
+	}
+	for i := range k.large {
+		k.put(fmt.Sprintf("large/%02d", i), int64(i), killedLarge+int64(i))
+	}
+	for k.done < k.kills && k.err == nil {
+		code, out, err := k.u.killedAfter(time.Duration(300+k.rng.Intn(2400))*time.Millisecond, k.args...)
+		k.outs = append(k.outs, out)
+		if k.err = err; code == 0 {
+			return
+		}
+		k.done++
+	}
+}
+
+func (k *killing) put(key string, seed, size int64) {
+	if k.err == nil {
+		_, k.err = k.store.PutObject(context.Background(), k.src, key, pattern(seed, size), size, minio.PutObjectOptions{PartSize: 5 << 20})
+	}
+}
+
+// check lets the sync end and looks at everything.
+func (k *killing) check(t *testing.T) {
+	t.Helper()
 	var last line
-	done := 0
-	for done < kills {
-		code, out := u.killed(time.Duration(300+rng.Intn(2400))*time.Millisecond, args...)
+	for _, out := range k.outs {
 		if all := lines(t, out); len(all) > 0 {
 			last = all[len(all)-1]
 		}
-		if code == 0 {
-			break
-		}
-		done++
 	}
-	t.Logf("killed %d times, then at %+v", done, last)
+	t.Logf("killed %d times, then at %+v", k.done, last)
 	if last.State != "done" {
-		last = u.sync(args[2:]...)
+		last = k.u.sync(k.args[2:]...)
 	}
-	want := int64(small + large)
+	want := int64(k.small + k.large)
 	if last.Found != want || last.Copied != want || last.Skipped+last.Failed+last.Deleted != 0 {
 		t.Errorf("summary: %+v, want %d copied", last, want)
 	}
-	for i := range small {
-		if o := i % 250; o == 0 {
-			m.holds(dst, fmt.Sprintf("small/%03d/%05d", i%37, i), int64(i), int64(i%5000))
-		}
+	for i := 0; i < k.small; i += 250 {
+		k.store.holds(k.dst, smallKey(i), int64(i), int64(i%5000))
 	}
-	a, b := m.list(src), m.list(dst)
-	for k, o := range a {
-		if b[k].Size != o.Size || o.Size < 1<<20 && b[k].ETag != o.ETag {
-			t.Errorf("%s: %d %s at the source, %d %s at the target", k, o.Size, o.ETag, b[k].Size, b[k].ETag)
+	for i := range k.large {
+		k.store.holds(k.dst, fmt.Sprintf("large/%02d", i), int64(i), killedLarge+int64(i))
+	}
+	a, b := k.store.list(k.src), k.store.list(k.dst)
+	for key, o := range a {
+		if b[key].Size != o.Size || o.Size < 1<<20 && b[key].ETag != o.ETag {
+			t.Errorf("%s: %d %s at the source, %d %s at the target", key, o.Size, o.ETag, b[key].Size, b[key].ETag)
 		}
 	}
 	if len(b) != len(a) {
 		t.Errorf("%d objects at the target, %d at the source", len(b), len(a))
 	}
-	for i := range large {
-		m.holds(dst, fmt.Sprintf("large/%02d", i), int64(i), largeSize+int64(i))
-	}
-	if n := m.openUploads(dst); n != 0 {
+	if n := k.store.openUploads(k.dst); n != 0 {
 		t.Errorf("%d uploads were left open", n)
 	}
-	p.checkRequests(t, from, done, small, large)
+	k.to.checkRequests(t, k.from, k.done, k.small, k.large)
 }
 
 // checkRequests holds the number of requests against what the kills excuse.

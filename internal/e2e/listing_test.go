@@ -79,7 +79,7 @@ func TestFailingListingDeletesNothing(t *testing.T) {
 	src, dst := l.place(t, "MinIO", "other"), l.place(t, "local", "")
 	local := l.place(t, "local", "")
 	fill(src, n)
-	fill(local, n)
+	l.u.sync(src.String(), local.String())
 	l.u.sync(src.String(), dst.String())
 	dst.put("extra", "only here")
 	src.put("local/extra", "only here")
