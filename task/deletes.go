@@ -69,11 +69,14 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 	defer pages.Close()
 	_, err := pages.Next(ctx)
 	if err == io.EOF { //nolint:errorlint // a broken connection may wrap it; only the bare one is the end
-		if t.cfg.Spec.MaxDelete.Given && t.cfg.Spec.MaxDelete.allows(n, last.Target) {
-			return "", nil
-		}
 		if err := t.cfg.Source.Check(ctx); err != nil {
 			return "", err
+		}
+		switch {
+		case last.Source > 0: // as when it was unmounted
+			return fmt.Sprintf("the source, which held %d objects when it was listed, is empty now", last.Source), nil
+		case t.cfg.Spec.MaxDelete.Given && t.cfg.Spec.MaxDelete.allows(n, last.Target):
+			return "", nil
 		}
 		return "the source is empty (--max-delete 100% allows it)", nil
 	}
