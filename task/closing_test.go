@@ -15,7 +15,7 @@ import (
 
 // A closing pass finds what changed behind the listing's back.
 func TestClosingPassFindsChanges(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.put(r.dst, "dir/001", noise(1, 101), storage.Metadata{})
 		var gone string
@@ -48,7 +48,7 @@ func (r *rig) busy(key string) storage.Bucket {
 
 func TestSourceThatKeepsChangingIsReported(t *testing.T) {
 	for rounds, passes := range map[int]int{0: 4, 1: 2, 5: 6} {
-		bubble(t, func(r *rig) {
+		bubble(t, func(t *testing.T, r *rig) {
 			r.fill(40, 0)
 			r.cfg.Spec.ClosingRounds = rounds
 			quiet := r.cfg.Target
@@ -69,7 +69,7 @@ func TestSourceThatKeepsChangingIsReported(t *testing.T) {
 
 // Rounds are those of one process: a run that goes on has them all again.
 func TestClosingRoundsAfterARestart(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		quiet := r.cfg.Target
 		r.cfg.Target = at(r.busy("dir/007"), fault.Put, 43, func() { r.live.stop() }) // in the last pass
@@ -105,7 +105,7 @@ func TestObjectsThatAreLeftAloneDoNotChange(t *testing.T) {
 		{"checksum", func(s *Spec) { s.Rule = list.Rule{Checksum: true} }, "found 40, copied 40"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(r *rig) {
+			bubble(t, func(t *testing.T, r *rig) {
 				r.fill(40, 0)
 				for i := range 5 {
 					r.put(r.dst, fmt.Sprintf("dir/%03d", 3*i), noise(99, 100+3*i), storage.Metadata{})

@@ -62,6 +62,7 @@ func (t *Task) forgetCandidates(pass int) error {
 // mayDelete says what speaks against deleting n objects; "" if nothing does.
 func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 	last := t.rec.Passes[len(t.rec.Passes)-1]
+	c, _ := t.proj.counters() // the cap is for the whole run
 	if last.Unreadable > 0 {
 		return fmt.Sprintf("%d directories could not be listed", last.Unreadable), nil
 	}
@@ -75,7 +76,7 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 		switch {
 		case last.Source > 0: // as when it was unmounted
 			return fmt.Sprintf("the source, which held %d objects when it was listed, is empty now", last.Source), nil
-		case t.cfg.Spec.MaxDelete.Given && t.cfg.Spec.MaxDelete.allows(n, last.Target):
+		case t.cfg.Spec.MaxDelete.Given && t.cfg.Spec.MaxDelete.allows(n+c.Deleted, last.Target+c.Deleted):
 			return "", nil
 		}
 		return "the source is empty (--max-delete 100% allows it)", nil
@@ -83,10 +84,19 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !t.cfg.Spec.MaxDelete.allows(n, last.Target) {
+	if !t.cfg.Spec.MaxDelete.allows(n+c.Deleted, last.Target+c.Deleted) {
 		return fmt.Sprintf("%d of %d objects would be deleted, --max-delete is %s", n, last.Target, t.cfg.Spec.MaxDelete), nil
 	}
 	return "", nil
+}
+
+// resumeDeletes ends the deletes that an earlier process had found to be
+// meant. What has changed since it listed, another closing pass finds.
+func (t *Task) resumeDeletes(ctx context.Context) error {
+	if err := t.publishDeletes(ctx); err != nil {
+		return err
+	}
+	return t.keep(true, func(rec *run) { rec.Phase, t.phase = phaseScanning, phaseScanning })
 }
 
 // publishDeletes turns candidates into events. A candidate is dropped after

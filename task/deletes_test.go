@@ -49,7 +49,7 @@ func (r *rig) held(want, why string) {
 }
 
 func TestDeletes(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		keys := r.extra(30)
 		r.finish("found 40, copied 40")
@@ -63,7 +63,7 @@ func TestDeletes(t *testing.T) {
 
 // More candidates than one batch holds, some of which fail a few times.
 func TestManyDeletes(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(3, 0)
 		r.extra(1100)
 		r.deletes("none")
@@ -82,7 +82,7 @@ func TestManyDeletes(t *testing.T) {
 }
 
 func TestCapHoldsDeletes(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(200, 0)
 		keys := r.extra(30)
 		r.deletes("")
@@ -100,7 +100,7 @@ func TestCapHoldsDeletes(t *testing.T) {
 
 // Once the reason is gone the same command deletes.
 func TestHeldDeletesAreLookedForAnew(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(200, 0)
 		r.deletes("")
 		r.finish("found 200, copied 200")
@@ -115,7 +115,7 @@ func TestHeldDeletesAreLookedForAnew(t *testing.T) {
 }
 
 func TestEmptySourceHoldsDeletes(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		keys := r.extra(3)
 		r.deletes("")
 		r.held("held 3", "--max-delete 100% allows it")
@@ -160,7 +160,7 @@ func (p *darkPages) Next(ctx context.Context) ([]storage.Object, error) {
 // What an unreadable directory holds looks absent.
 func TestUnreadableDirectoryHoldsDeletes(t *testing.T) {
 	for _, dir := range []string{"aaa/", "dir/zzz/", "zzz/"} {
-		bubble(t, func(r *rig) {
+		bubble(t, func(t *testing.T, r *rig) {
 			r.fill(40, 0)
 			keys := r.extra(2)
 			r.deletes("none")
@@ -176,7 +176,7 @@ func TestUnreadableDirectoryHoldsDeletes(t *testing.T) {
 // A listing that breaks off deletes nothing, whatever it had seen.
 func TestFailingListingDeletesNothing(t *testing.T) {
 	for page := 1; page <= 6; page++ {
-		bubble(t, func(r *rig) {
+		bubble(t, func(t *testing.T, r *rig) {
 			r.fill(40, 0)
 			r.extra(10)
 			r.deletes("none")
@@ -208,7 +208,7 @@ func TestFailingListingDeletesNothing(t *testing.T) {
 
 // The last look at the source comes before the first delete.
 func TestFailingLookDeletesNothing(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.extra(3)
 		r.deletes("none")
 		r.cfg.Source = fault.New(r.src, 1, fault.Rule{Ops: []fault.Op{fault.List}, After: 1, Effect: fault.Fail, Err: storage.ErrBusy})
@@ -219,7 +219,7 @@ func TestFailingLookDeletesNothing(t *testing.T) {
 }
 
 func TestCandidateThatReappearsIsNotDeleted(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(3, 0)
 		r.extra(5)
 		r.deletes("none")
@@ -241,7 +241,7 @@ func TestCandidateThatReappearsIsNotDeleted(t *testing.T) {
 // A candidate of the first pass that a closing pass meets again is none any
 // more, and does not count against the cap.
 func TestCandidateThatReappearsDoesNotCount(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.extra(5)
 		r.deletes("2")
@@ -255,9 +255,10 @@ func TestCandidateThatReappearsDoesNotCount(t *testing.T) {
 	})
 }
 
-// An interrupted delete phase goes on where it was, without a listing.
+// An interrupted delete phase goes on where it was, and then looks for what
+// has changed since the listing.
 func TestInterruptedDeletesGoOn(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(3, 0)
 		r.extra(1500)
 		r.deletes("none")
@@ -267,9 +268,10 @@ func TestInterruptedDeletesGoOn(t *testing.T) {
 		if err != ErrInterrupted || s.Deleted < 700 || s.Deleted > 720 || s.Phase != phaseDeleting {
 			t.Fatalf("%v, %+v", err, s)
 		}
-		r.cfg.Target = fault.New(whole, 1, fault.Rule{Ops: []fault.Op{fault.List}, Effect: fault.Fail})
-		r.finish("found 3, copied 3, deleted 1500")
 		r.cfg.Target = whole
+		r.put(r.src, "new", noise(7, 10), storage.Metadata{})
+		r.put(r.dst, "stray", noise(8, 10), storage.Metadata{})
+		r.finish("found 4, copied 4, deleted 1501")
 		r.equal()
 	})
 }
@@ -277,7 +279,7 @@ func TestInterruptedDeletesGoOn(t *testing.T) {
 // Under regular expressions only what the task once wrote may go.
 func TestRegexpsDeleteOnlyWhatWasWritten(t *testing.T) {
 	for _, pattern := range []string{"dir/*", "re:^dir/"} {
-		bubble(t, func(r *rig) {
+		bubble(t, func(t *testing.T, r *rig) {
 			r.fill(20, 0)
 			r.put(r.dst, "dir/foreign", noise(1, 1), storage.Metadata{})
 			r.put(r.dst, "other", noise(2, 1), storage.Metadata{})
@@ -301,7 +303,7 @@ func TestRegexpsDeleteOnlyWhatWasWritten(t *testing.T) {
 
 // What a filter leaves out at the source is not extraneous at the target.
 func TestFilteredObjectsAreNotDeleted(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(20, 0)
 		r.finish("found 20, copied 20")
 		r.extra(2)
@@ -315,7 +317,7 @@ func TestFilteredObjectsAreNotDeleted(t *testing.T) {
 
 // The filter of a run is made once, as of its start.
 func TestFilterIsThatOfTheStart(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		var starts []time.Time
 		r.cfg.Spec.Filter = func(start time.Time) (*filter.Filter, error) {
@@ -333,9 +335,9 @@ func TestFilterIsThatOfTheStart(t *testing.T) {
 }
 
 func TestBadFilterStopsTheTask(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(1, 0)
-		_, wrong := regexp.Compile("(")
+		_, wrong := regexp.Compile("(") //nolint:staticcheck // wrong on purpose
 		r.cfg.Spec.Filter = func(time.Time) (*filter.Filter, error) { return nil, wrong }
 		if s, err := r.run(); !errors.Is(err, wrong) || s.State != StateHalted {
 			t.Errorf("%v, %+v", err, s)

@@ -28,7 +28,7 @@ func failing(b storage.Bucket, op fault.Op, kind error, times int, keys ...strin
 }
 
 func TestObjectThatFailsIsTriedAgainAndGivenUp(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		whole := r.cfg.Target
 		r.cfg.Spec.Tries = 3
@@ -55,7 +55,7 @@ func TestObjectThatFailsIsTriedAgainAndGivenUp(t *testing.T) {
 }
 
 func TestObjectThatHealsIsCopied(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.cfg.Target = failing(r.cfg.Target, fault.Put, storage.ErrBusy, 10, "dir/003")
 		p := r.start()
@@ -74,7 +74,7 @@ func TestObjectThatHealsIsCopied(t *testing.T) {
 
 // A given-up object that is gone by the next run is no failure any more.
 func TestFailureOfWhatIsGoneIsForgotten(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.cfg.Spec.Tries = 1
 		whole := r.cfg.Target
@@ -89,7 +89,7 @@ func TestFailureOfWhatIsGoneIsForgotten(t *testing.T) {
 }
 
 func TestMaxErrors(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(200, 0)
 		r.cfg.Spec.Tries, r.cfg.Spec.MaxErrors = 1, 3
 		whole := r.cfg.Target
@@ -112,7 +112,7 @@ func TestMaxErrors(t *testing.T) {
 
 // The limit counts also where it is reached by the last object.
 func TestMaxErrorsAtTheEnd(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(1, 0)
 		r.cfg.Spec.Tries, r.cfg.Spec.MaxErrors = 1, 1
 		r.cfg.Target = failing(r.cfg.Target, fault.Put, storage.ErrDenied, 0)
@@ -123,7 +123,7 @@ func TestMaxErrorsAtTheEnd(t *testing.T) {
 }
 
 func TestRetryOnly(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.cfg.Spec.Tries = 1
 		whole := r.cfg.Target
@@ -149,7 +149,7 @@ func TestRetryOnly(t *testing.T) {
 
 // Retries between the parts of a run that was stopped do not end the run.
 func TestRetryOnlyOfARunThatDidNotEnd(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(200, 0)
 		r.cfg.Spec.Tries, r.cfg.Spec.MaxErrors = 1, 2
 		whole := r.cfg.Target
@@ -180,7 +180,7 @@ func TestRetryOnlyRefusesALostRun(t *testing.T) {
 		"options": func(r *rig) { r.cfg.Spec.Rule.Checksum = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(r *rig) {
+			bubble(t, func(t *testing.T, r *rig) {
 				r.fill(40, 0)
 				a := r.interrupt(15)
 				change(r)
@@ -199,7 +199,7 @@ func TestRetryOnlyRefusesALostRun(t *testing.T) {
 }
 
 func TestRetryOnlyWithoutAnything(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(3, 0)
 		r.cfg.RetryOnly = true
 		s, err := r.run()
@@ -212,7 +212,7 @@ func TestRetryOnlyWithoutAnything(t *testing.T) {
 
 // Failures may be tried again while the task runs, also those of an earlier run.
 func TestRetryFailuresOfARunningTask(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.cfg.Spec.Tries = 1
 		whole := r.cfg.Target
@@ -227,6 +227,12 @@ func TestRetryFailuresOfARunningTask(t *testing.T) {
 		if n, err := p.RetryFailures(); n == 0 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
+		for range 100 {
+			if s := p.Snapshot(); s.Found > 40 {
+				t.Fatalf("%+v", s)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
 		s, err := p.wait()
 		r.no(err)
 		if s.Found != 40 || s.Failed+s.Pending+s.Retrying != 0 || s.Copied < 1 || s.Copied > 2 {
@@ -240,7 +246,7 @@ func TestRetryFailuresOfARunningTask(t *testing.T) {
 }
 
 func TestRetryFailuresBeforeTheTaskRuns(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		s, err := store.Open(r.dir, store.Options{})
 		r.no(err)
 		defer s.Close()
@@ -251,8 +257,35 @@ func TestRetryFailuresBeforeTheTaskRuns(t *testing.T) {
 	})
 }
 
+// A state that fails ends the process; what was published is not lost.
+func TestStateThatFails(t *testing.T) {
+	for _, op := range []fault.Op{fault.List, fault.Put, fault.UploadPart, fault.CompleteUpload} {
+		t.Run(string(op), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.fill(40, 0)
+				r.put(r.src, "large", noise(1, 320<<10), storage.Metadata{})
+				whole := r.cfg.Target
+				r.cfg.Target = at(whole, op, 1, func() {
+					r.live.killer.Go(func() {
+						for r.live.store.Close() != nil {
+							time.Sleep(time.Millisecond)
+						}
+					})
+				})
+				s, err := r.run()
+				if !errors.Is(err, store.ErrClosed) || s.State != StateHalted || s.Seconds > 1 {
+					t.Fatalf("%v, %+v", err, s)
+				}
+				r.cfg.Target = whole
+				r.finish("found 41, copied 41")
+				r.equal()
+			})
+		})
+	}
+}
+
 func TestFullDiskPauses(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		var free atomic.Uint64
 		free.Store(100 << 20)
@@ -276,7 +309,7 @@ func TestFullDiskPauses(t *testing.T) {
 }
 
 func TestFullDiskCanBeInterrupted(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		full := r.cfg
 		r.cfg.FreeBytes = func() (uint64, error) { return 0, nil }
@@ -295,7 +328,7 @@ func TestFullDiskCanBeInterrupted(t *testing.T) {
 func TestUnreachableEndpointGivesUpAndResumes(t *testing.T) {
 	for _, down := range []string{"source", "target"} {
 		t.Run(down, func(t *testing.T) {
-			bubble(t, func(r *rig) {
+			bubble(t, func(t *testing.T, r *rig) {
 				r.fill(40, 0)
 				r.cfg.Spec.GiveUpAfter = time.Minute
 				healthy := r.cfg

@@ -40,10 +40,10 @@ type rig struct {
 }
 
 // bubble runs a test on fake time; goroutines that stay are found.
-func bubble(t *testing.T, f func(r *rig)) {
+func bubble(t *testing.T, f func(t *testing.T, r *rig)) {
 	t.Helper()
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) { f(newRig(t, dir)) })
+	synctest.Test(t, func(t *testing.T) { f(t, newRig(t, dir)) })
 }
 
 func newRig(t *testing.T, dir string) *rig {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestInterruptedRunGoesOn(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		a := r.interrupt(15)
 		if a.Copied < 15 || a.Copied > 20 || a.Found != a.Copied+a.Pending {
@@ -39,7 +39,7 @@ func TestInterruptedRunGoesOn(t *testing.T) {
 
 // What an earlier run applied is no reason not to do what this one is told.
 func TestInterruptedForcedRunGoesOn(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.finish("found 40, copied 40")
 		r.forget()
@@ -55,7 +55,7 @@ func TestInterruptedForcedRunGoesOn(t *testing.T) {
 
 // A large object goes on from the parts that are there.
 func TestInterruptedUploadGoesOn(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.put(r.src, "large", noise(1, 320<<10), storage.Metadata{})
 		whole := r.cfg.Target
 		r.cfg.Target = at(whole, fault.UploadPart, 10, func() { r.live.stop() })
@@ -77,9 +77,54 @@ func TestInterruptedUploadGoesOn(t *testing.T) {
 	})
 }
 
+// An upload that nobody will go on with does not outlive the run that finds out.
+func TestUploadOfWhatIsGoneIsRemoved(t *testing.T) {
+	for _, known := range []bool{true, false} { // its id
+		bubble(t, func(t *testing.T, r *rig) {
+			r.put(r.src, "large", noise(1, 320<<10), storage.Metadata{})
+			whole := r.cfg.Target
+			if known {
+				r.cfg.Target = at(whole, fault.UploadPart, 10, func() { r.live.stop() })
+			} else {
+				r.cfg.Target = at(fault.New(whole, 1, fault.Rule{Ops: []fault.Op{fault.CreateUpload}, Effect: fault.Lose}),
+					fault.CreateUpload, 2, func() { r.live.stop() })
+			}
+			if s, err := r.run(); err != ErrInterrupted {
+				t.Fatalf("%+v, %v", s, err)
+			}
+			open, err := r.dst.ListUploads(context.Background(), "")
+			if r.no(err); len(open) == 0 {
+				t.Fatal("no upload was left")
+			}
+			r.no(r.src.Delete(context.Background(), "large"))
+			r.cfg.Spec.Rule.Checksum = true // a run that knows of no event
+			r.cfg.Target = failing(whole, fault.AbortUpload, storage.ErrBusy, 2)
+			r.finish("")
+		})
+	}
+}
+
+// One that cannot be removed is told of and does not hold the run up.
+func TestUploadThatCannotBeRemovedIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.put(r.src, "large", noise(1, 320<<10), storage.Metadata{})
+		whole := r.cfg.Target
+		r.cfg.Target = at(whole, fault.UploadPart, 10, func() { r.live.stop() })
+		_, _ = r.run()
+		r.no(r.src.Delete(context.Background(), "large"))
+		r.cfg.Spec.Rule.Checksum = true
+		r.cfg.Target = failing(whole, fault.AbortUpload, storage.ErrDenied, 0)
+		if s, err := r.run(); err != nil || s.State != StateDone || !r.noticed("unfinished upload stays") {
+			t.Errorf("%v, %+v, %q", err, s, r.notices)
+		}
+		r.cfg.Target = whole
+		r.finish("")
+	})
+}
+
 // Interrupted before anything was found, or between the phases.
 func TestInterruptedEarlyAndLate(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(30, 0)
 		source := r.cfg.Source
 		for n := 1; n <= 4; n++ {
@@ -127,13 +172,13 @@ func startedAgain(r *rig, change func(), notice string) {
 }
 
 func TestChangedOptionsBeginARun(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		startedAgain(r, func() { r.cfg.Spec.Rule.Checksum = true }, "options changed")
 	})
 }
 
 func TestChangedSpeedDoesNot(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		a := r.interrupt(15)
 		r.cfg.Spec.Workers, r.cfg.Spec.Tries, r.cfg.Spec.MaxErrors = 2, 9, 100
@@ -144,13 +189,13 @@ func TestChangedSpeedDoesNot(t *testing.T) {
 }
 
 func TestLostStreamsBeginARun(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		startedAgain(r, func() { r.stored = new(membus.Store) }, "lost its streams")
 	})
 }
 
 func TestRestartedMachineBeginsARun(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		startedAgain(r, func() { r.cfg.BootID = "boot-2" }, "machine was restarted")
 	})
 }
@@ -186,26 +231,26 @@ func (r *rig) rebuilt(events, results int) {
 }
 
 func TestLostResultsBeginARun(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		startedAgain(r, func() { r.rebuilt(100, 0) }, "lost results")
 	})
 }
 
 func TestLostEventsBeginARun(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		startedAgain(r, func() { r.rebuilt(3, 100) }, "lost events")
 	})
 }
 
 func TestReplacedEventsBeginARun(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		startedAgain(r, func() { r.rebuilt(100, 100) }, "lost events")
 	})
 }
 
 // A loss that no mark tells of must not be waited for.
 func TestEventsLostWithoutAMark(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		a := r.interrupt(1) // within the first second
 		if rec := r.record(); rec.MarkSeq != 0 {
@@ -226,7 +271,7 @@ func TestEventsLostWithoutAMark(t *testing.T) {
 
 // What is lost between runs is not missed.
 func TestBusLostBetweenRuns(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.cfg.Spec.Workers = 1
 		r.finish("found 40, copied 40")
@@ -243,7 +288,7 @@ func TestBusLostBetweenRuns(t *testing.T) {
 
 // State that is lost costs a listing, not copies.
 func TestStateLost(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.put(r.src, "large", noise(1, 320<<10), storage.Metadata{})
 		if _, err := r.run(); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestFirstAndSecondRun(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(40, 0)
 		r.put(r.src, "large", noise(99, 200<<10), storage.Metadata{CacheControl: "no-cache"})
 		r.put(r.src, "empty", nil, storage.Metadata{})
@@ -32,7 +32,7 @@ func TestFirstAndSecondRun(t *testing.T) {
 }
 
 func TestNothingToDo(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.finish("")
 		r.finish("")
 	})
@@ -40,7 +40,7 @@ func TestNothingToDo(t *testing.T) {
 
 // A task that cannot begin says why, and has a snapshot all the same.
 func TestBusAndStateThatFail(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.fill(3, 0)
 		p := r.start()
 		p.wait()

@@ -228,7 +228,7 @@ func (w *world) epoch(seed uint64) {
 			w.ended(s, err)
 			w.lost = false
 		case errors.Is(err, bus.ErrLost) && w.lost:
-		case !faulty:
+		case !faulty || errors.Is(err, bus.ErrLost):
 			w.problem("%v: %+v", err, s)
 		}
 		w.fine(seed)

@@ -31,10 +31,12 @@ func (f *fuse) burn() error {
 	return errDead
 }
 
-// kill takes bus and state away from a process. What is under way in the state
-// may still be committed; nobody hears of it.
+// kill takes bus and state away from a process. A commit that is under way ends.
 func (p *process) kill() {
 	p.bus.Close()
+	if p.store.Close() == nil {
+		return
+	}
 	p.killer.Go(func() {
 		for p.store.Close() != nil { // iterators are open
 			time.Sleep(time.Millisecond)
@@ -138,7 +140,11 @@ type shakyResults struct {
 	w *world
 }
 
+// Fetch lets results pile up, as a projector that waits for a disk does.
 func (c shakyResults) Fetch(ctx context.Context, most int) ([]bus.ResultBatch, error) {
+	if c.w.lag > 0 && c.w.luck.chance(0.3) {
+		_ = pause(ctx, c.w.lag)
+	}
 	bs, err := c.ResultConsumer.Fetch(ctx, most)
 	for i := range bs {
 		bs[i].Token = shakyToken{bs[i].Token, c.w}

@@ -81,6 +81,7 @@ func (w *world) faults(some bool) {
 	before := func(fault.Op, string) error { return w.step() }
 	var src, dst []fault.Rule
 	w.full, w.unanswered, w.unacked = 0, 0, 0
+	w.lag = []time.Duration{0, 0, 100 * time.Millisecond, 2 * time.Second}[w.luck.intN(4)]
 	if some {
 		src, dst = w.sourceFaults(), w.targetFaults()
 		w.full, w.unanswered = w.rate(), w.rate()

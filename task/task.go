@@ -166,6 +166,7 @@ func (t *Task) work(ctx context.Context) error {
 		if err != nil {
 			stopMoving(err)
 		}
+		stopProjector() // whoever waits for results waits in vain
 		projected <- err
 	}()
 	g, gctx := errgroup.WithContext(moving)
@@ -198,7 +199,7 @@ func (t *Task) work(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		drain, cancel := context.WithTimeout(projecting, 5*time.Second)
 		defer cancel()
 		t.settleResults(drain)
 	}
@@ -227,16 +228,17 @@ func (t *Task) phases(ctx context.Context) error {
 		}
 		return t.settleAll(ctx)
 	}
-	var held error
-	if t.rec.Phase == phaseScanning {
-		if err := t.scan(ctx); err != nil {
+	if t.rec.Phase == phaseDeleting {
+		if err := t.resumeDeletes(ctx); err != nil {
 			return err
 		}
-		if held = t.deletes(ctx); held != nil && !errors.Is(held, ErrDeletesHeld) {
-			return held
-		}
-	} else if err := t.publishDeletes(ctx); err != nil {
+	}
+	if err := t.scan(ctx); err != nil {
 		return err
+	}
+	held := t.deletes(ctx)
+	if held != nil && !errors.Is(held, ErrDeletesHeld) {
+		return held
 	}
 	if err := t.settleAll(ctx); err != nil {
 		return err
@@ -268,6 +270,10 @@ func (t *Task) scan(ctx context.Context) error {
 	}
 	before := max(len(t.rec.Passes)-1, 0) // closing passes of earlier processes
 	for pass := len(t.rec.Passes); ; pass++ {
+		begun, err := t.st.Cursors(t.rec.ID, pass)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
 		was, _ := t.proj.counters()
 		totals, err := t.pass(ctx, pass)
 		if err != nil {
@@ -287,7 +293,10 @@ func (t *Task) scan(ctx context.Context) error {
 			}
 			continue
 		}
-		if found == 0 {
+		switch {
+		case found == 0 && len(begun) > 0:
+			continue // what an earlier process listed of it may have changed since
+		case found == 0:
 			return nil
 		}
 		if pass-before >= rounds {

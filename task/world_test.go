@@ -52,13 +52,14 @@ type world struct {
 	// Of the present process.
 	fuse                      fuse
 	ops                       atomic.Int64
-	stopAt                    int64   // the operation that interrupts it; 0: none
-	changeEvery               int64   // operations between changes of the source; 0: none
-	takePart                  int64   // objects of the source that the options select
-	faulty                    bool    // the ends fail now and then
-	lost                      bool    // the bus was replaced since a process came to an end
-	listed                    bool    // the process before had come through its first pass
-	full, unanswered, unacked float64 // chances of the bus
+	stopAt                    int64         // the operation that interrupts it; 0: none
+	changeEvery               int64         // operations between changes of the source; 0: none
+	takePart                  int64         // objects of the source that the options select
+	faulty                    bool          // the ends fail now and then
+	lost                      bool          // the bus was replaced since a process came to an end
+	listed                    bool          // the process before had come through its first pass
+	full, unanswered, unacked float64       // chances of the bus
+	lag                       time.Duration // of the results
 
 	mu       sync.Mutex
 	version  int64                // how often others changed something
