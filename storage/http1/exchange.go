@@ -25,6 +25,7 @@ func (c *conn) exchange(req *http.Request, out *outgoing) (*http.Response, error
 	case err != nil && a == nil && !isBodyError(err): // it may have said why it hung up
 		if c.hurry(min(lastWords, c.stall)) == nil {
 			a, _ = c.finalHead(req)
+			c.armed = time.Time{} // the body has its usual time
 		}
 	}
 	if err != nil && (a == nil || a.StatusCode < 300) {

@@ -4,6 +4,11 @@ package http1
 
 import "syscall"
 
+// CanPeek tells whether this platform lets a kept connection be looked at before
+// it is used. Without that one that the server has closed shows only under a
+// request, and bytes that nobody asked for are taken for an answer.
+const CanPeek = true
+
 // peekAt looks for bytes without taking them; Go's sockets never block.
 func (c *conn) peekAt(fd uintptr) {
 	for {

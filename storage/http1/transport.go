@@ -1,8 +1,7 @@
 // Package http1 is an http.RoundTripper for HTTP/1.1 that works on its caller's
-// goroutine: the caller writes its request and reads its answer itself. Under
-// many small requests the two goroutines that net/http keeps for every
-// connection, and the four wake-ups per request between them, are a third of a
-// client's CPU.
+// goroutine: the caller writes its request and reads its answer itself. The two
+// goroutines that net/http keeps for every connection, and the wake-ups between
+// them, cost a program that moves many small objects up to a fifth of its CPU.
 //
 // It does less than net/http: no proxies, no HTTP/2, no request bodies of
 // unknown length, no Upgrade, no decoding of bodies, no httptrace; trailers are

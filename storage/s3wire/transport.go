@@ -27,11 +27,12 @@ type Limits struct {
 }
 
 // Connections carry a Client's own requests: connections of storage/http1, and
-// those of Transport for a request that goes through a proxy.
+// those of Transport for a request that goes through a proxy, or all of them on
+// a platform where http1 cannot look at what it has kept.
 type Connections struct {
 	own     *http1.Transport
 	proxied *http.Transport
-	proxy   func(*http.Request) (*url.URL, error)
+	proxy   func(*http.Request) (*url.URL, error) // nil: none
 }
 
 // RoundTripper returns connections for a Client.
@@ -40,19 +41,19 @@ func RoundTripper(l Limits) (*Connections, error) {
 	if err != nil {
 		return nil, err
 	}
-	dial := or(l.Dial, dialTime)
-	return &Connections{
-		own: http1.New(http1.Config{
-			MaxIdle: or(l.MaxIdle, maxIdle), IdleTimeout: idleTime, DialTimeout: dial, Stall: or(l.Stall, stallTime),
-			TLS: proxied.TLSClientConfig,
-		}),
-		proxied: proxied, proxy: l.Proxy,
-	}, nil
+	own := http1.New(http1.Config{
+		MaxIdle: or(l.MaxIdle, maxIdle), IdleTimeout: idleTime, DialTimeout: or(l.Dial, dialTime), Stall: or(l.Stall, stallTime),
+		TLS: proxied.TLSClientConfig,
+	})
+	return &Connections{own: own, proxied: proxied, proxy: l.Proxy}, nil
 }
 
 // RoundTrip asks for every request anew whether it goes through a proxy: the
 // answer is the caller's business and may change.
 func (c *Connections) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !http1.CanPeek {
+		return c.proxied.RoundTrip(req)
+	}
 	if c.proxy != nil {
 		through, err := c.proxy(req)
 		if err != nil {
