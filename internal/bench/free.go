@@ -27,12 +27,12 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 type freeServer struct {
 	mu      sync.Mutex
 	buckets map[string]map[string]int64
-	parts   map[string]int64 // bytes of each upload
-	etags   sync.Map         // size → MD5 of that many zeros
+	parts   map[string]map[int]int64 // sizes of each upload's parts
+	etags   sync.Map                 // size → MD5 of that many zeros
 }
 
 func serveFree(addr string) {
-	s := &freeServer{buckets: map[string]map[string]int64{}, parts: map[string]int64{}}
+	s := &freeServer{buckets: map[string]map[string]int64{}, parts: map[string]map[int]int64{}}
 	srv := &http.Server{Addr: addr, Handler: s, ReadHeaderTimeout: time.Minute}
 	log.Fatal(srv.ListenAndServe())
 }
@@ -288,8 +288,12 @@ func (s *freeServer) object(w http.ResponseWriter, r *http.Request, bucket, key 
 	case http.MethodPut:
 		size := discard(r)
 		if id := q.Get("uploadId"); id != "" {
+			n, _ := strconv.Atoi(q.Get("partNumber"))
 			s.mu.Lock()
-			s.parts[id] += size
+			if s.parts[id] == nil {
+				s.parts[id] = map[int]int64{}
+			}
+			s.parts[id][n] = size
 			s.mu.Unlock()
 		} else {
 			s.keep(bucket, key, size)
@@ -301,16 +305,27 @@ func (s *freeServer) object(w http.ResponseWriter, r *http.Request, bucket, key 
 			xmlBody(w, fmt.Sprintf("<InitiateMultipartUploadResult><UploadId>%d</UploadId></InitiateMultipartUploadResult>", time.Now().UnixNano()))
 			return
 		}
-		id := q.Get("uploadId")
-		s.mu.Lock()
-		size := s.parts[id]
-		delete(s.parts, id)
-		s.mu.Unlock()
-		s.keep(bucket, key, size)
-		xmlBody(w, "<CompleteMultipartUploadResult><ETag>\"0123456789abcdef0123456789abcdef-2\"</ETag></CompleteMultipartUploadResult>")
+		s.complete(w, bucket, key, q.Get("uploadId"))
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+func (s *freeServer) complete(w http.ResponseWriter, bucket, key, id string) {
+	s.mu.Lock()
+	parts := s.parts[id]
+	delete(s.parts, id)
+	s.mu.Unlock()
+	var size int64
+	h := md5.New()
+	for n := 1; n <= len(parts); n++ {
+		size += parts[n]
+		sum, _ := hex.DecodeString(s.etag(parts[n]))
+		h.Write(sum)
+	}
+	s.keep(bucket, key, size)
+	xmlBody(w, fmt.Sprintf("<CompleteMultipartUploadResult><Bucket>%s</Bucket><ETag>\"%x-%d\"</ETag></CompleteMultipartUploadResult>",
+		bucket, h.Sum(nil), len(parts)))
 }
 
 // get serves zeros through net/http's own handling of ranges.

@@ -158,6 +158,7 @@ func (b *lab) rows() []row {
 	cp := tool{name: "cp -a", cmd: func() []string { return []string{"cp", "-a", "{src}/.", "{dst}/"} }}
 	free := b.copyRow("free server, 20,000 × 4 KiB", b.free("free", "gen-20000-4096"), b.free("sink", "copy"), func(place) error { return nil }, true)
 	free.perItem = 20_000
+	large := b.copyRow("free server, 4 × 1 GiB", b.free("free", "gen-4-1073741824"), b.free("sink", "large"), func(place) error { return nil }, false)
 	return []row{
 		b.copyRow("MinIO→MinIO, 10,000 × 4 KiB", a, z, small(b.a), true),
 		b.copyRow("local→MinIO, 10,000 × 4 KiB", b.local("src"), z, smallTree, true),
@@ -172,6 +173,7 @@ func (b *lab) rows() []row {
 		b.copyRow("local→local, 10,000 × 4 KiB", b.local("src"), b.local("dst"), smallTree, false, cp),
 		b.copyRow("local→local, 4 × 256 MiB", b.local("src"), b.local("dst"), bigTree, false, cp),
 		free,
+		large,
 	}
 }
 
