@@ -28,7 +28,7 @@ func TestDeliveriesOfADeadProcessComeAtOnce(t *testing.T) {
 		}
 	}
 	first.settle(got[9].Token.(*token).reply) // the acks are worked off
-	first.conn.Close() // as a process that dies: nothing is given back
+	first.conn.Close()                        // as a process that dies: nothing is given back
 	if err := first.embedded.stop(); err != nil {
 		t.Fatal(err)
 	}
