@@ -271,7 +271,10 @@ func TestInterruptedDeletesGoOn(t *testing.T) {
 		r.cfg.Target = whole
 		r.put(r.src, "new", noise(7, 10), storage.Metadata{})
 		r.put(r.dst, "stray", noise(8, 10), storage.Metadata{})
-		r.finish("found 4, copied 4, deleted 1501")
+		there, body := read(t, r.dst, "extra/000")
+		r.put(r.src, "extra/000", body, storage.Metadata{MTime: there.ModTime}) // equal
+		r.put(r.src, "extra/001", noise(9, 10), storage.Metadata{})
+		r.finish("found 6, copied 5, skipped 1, deleted 1499")
 		r.equal()
 	})
 }

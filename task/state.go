@@ -45,6 +45,9 @@ func (r rowReader) Get(key string) (list.Row, bool, error) {
 		return list.Row{}, false, err
 	}
 	put, _ := splitOutcome(row.Outcome)
+	if put == "" {
+		row.Run = "" // a delete does not count the key among those found
+	}
 	return list.Row{Run: row.Run, Outcome: put, Src: row.Src, Dst: row.Dst}, true, nil
 }
 
