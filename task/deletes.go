@@ -84,8 +84,12 @@ func (t *Task) mayDelete(ctx context.Context, n int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !t.cfg.Spec.MaxDelete.allows(n+c.Deleted, last.Target+c.Deleted) {
-		return fmt.Sprintf("%d of %d objects would be deleted, --max-delete is %s", n, last.Target, t.cfg.Spec.MaxDelete), nil
+	if n, total := n+c.Deleted, last.Target+c.Deleted; !t.cfg.Spec.MaxDelete.allows(n, total) {
+		before := ""
+		if c.Deleted > 0 {
+			before = fmt.Sprintf(" (%d are already)", c.Deleted)
+		}
+		return fmt.Sprintf("%d of %d objects would be deleted%s, --max-delete is %s", n, total, before, t.cfg.Spec.MaxDelete), nil
 	}
 	return "", nil
 }

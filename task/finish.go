@@ -97,14 +97,15 @@ func abort(ctx context.Context, m storage.Multipart, r store.KeyRecord) error {
 }
 
 // dropStale removes failures that this run did not meet again: the object is
-// gone or equal by now. Those of its own keys stay, whatever the clock did.
+// gone or equal by now, also where trying it again failed. Those of its own
+// keys stay, whatever the clock did, and so do new ones of no key.
 func (t *Task) dropStale(b *store.Batch, rec run) error {
 	return t.eachFailure(func(f store.Failure) error {
 		row, _, err := t.st.Row(f.Key)
 		if err != nil {
 			return fmt.Errorf("state: %w", err)
 		}
-		if row.Run != rec.ID && !f.Last.After(rec.Started) {
+		if row.Run != rec.ID && (f.Cause != "unknown_message" || !f.Last.After(rec.Started)) {
 			b.DropFailure(f.Key)
 		}
 		return nil

@@ -53,6 +53,89 @@ func TestInterruptedForcedRunGoesOn(t *testing.T) {
 	})
 }
 
+// slowly is a bus whose results come late and whose acks may be lost.
+type slowly struct {
+	bus.Bus
+	by   time.Duration
+	deaf bool
+}
+
+type slowStreams struct {
+	bus.Streams
+	slowly
+}
+
+type slowResults struct {
+	bus.ResultConsumer
+	by time.Duration
+}
+
+func (b slowly) Open(ctx context.Context, task string, o bus.StreamOptions) (bus.Streams, bool, error) {
+	s, fresh, err := b.Bus.Open(ctx, task, o)
+	return slowStreams{s, b}, fresh, err
+}
+
+func (s slowStreams) Close() error { return s.Streams.Close() }
+
+func (s slowStreams) Events(ctx context.Context, class bus.Class) (bus.Consumer, error) {
+	c, err := s.Streams.Events(ctx, class)
+	if s.deaf {
+		c = deafConsumer{c}
+	}
+	return c, err
+}
+
+type deafConsumer struct{ bus.Consumer }
+
+func (c deafConsumer) Fetch(ctx context.Context, most int) ([]bus.Delivery, error) {
+	ds, err := c.Consumer.Fetch(ctx, most)
+	for i := range ds {
+		ds[i].Token = deafToken{ds[i].Token}
+	}
+	return ds, err
+}
+
+type deafToken struct{ bus.Token }
+
+func (deafToken) Ack() error { return nil }
+
+func (s slowStreams) Results(ctx context.Context, name string, essential bool) (bus.ResultConsumer, error) {
+	c, err := s.Streams.Results(ctx, name, essential)
+	return slowResults{c, s.by}, err
+}
+
+func (c slowResults) Fetch(ctx context.Context, most int) ([]bus.ResultBatch, error) {
+	if err := pause(ctx, c.by); err != nil {
+		return nil, err
+	}
+	return c.ResultConsumer.Fetch(ctx, most)
+}
+
+// What a killed process reported is known before anything is copied.
+func TestResultsOfAKilledProcessComeFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.fill(40, 0)
+		whole := r.cfg.Target
+		r.wrap = func(b bus.Bus) bus.Bus { return slowly{b, time.Hour, true} }
+		r.cfg.Target = at(fault.New(whole, 1, fault.Rule{Ops: []fault.Op{fault.Put}, Delay: time.Second}),
+			fault.Put, 25, func() { r.live.kill() })
+		if s, err := r.run(); err == nil || s.Copied > 0 {
+			t.Fatalf("%v, %+v", err, s)
+		}
+		r.wrap = func(b bus.Bus) bus.Bus { return slowly{b, 300 * time.Millisecond, false} }
+		r.cfg.Target = whole
+		r.finish("found 40, copied 40")
+		r.equal()
+		twice := 0
+		for _, n := range r.wrote {
+			twice += n - 1
+		}
+		if twice > 2*r.cfg.Spec.Workers { // what was not reported yet
+			t.Errorf("%d objects were copied twice", twice)
+		}
+	})
+}
+
 // A large object goes on from the parts that are there.
 func TestInterruptedUploadGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {

@@ -94,8 +94,10 @@ func (w *world) process(end string) (Snapshot, error) {
 	stop()
 	<-watched
 	w.stopAt = 0
-	w.look(s) // so that every run is known
-	w.listed = s.Listed
+	w.look(s)        // so that every run is known
+	if s.Run != "" { // it had come to its run
+		w.listed = s.Listed
+	}
 	w.t.Logf("%-11s %s %s, phase %s: %d copied, %d skipped, %d pending, %d failed, %d deleted; %d operations, faulty %v, changes %d, retries %v: %v",
 		end, s.Run, s.State, s.Phase, s.Copied, s.Skipped, s.Pending, s.Failed, s.Deleted, w.ops.Load(), w.faulty, w.version-w.began, w.cfg.RetryOnly, err)
 	return s, err
@@ -116,7 +118,8 @@ func (w *world) all(b storage.Source) (all []storage.Object) {
 // ended checks what a process that was let run to its end says and leaves.
 func (w *world) ended(s Snapshot, err error) {
 	w.look(s)
-	if errors.Is(err, ErrDeletesHeld) && (len(w.deleted) > 0 || s.Deleted > 0 || s.DeletesHeld == 0) {
+	// An earlier process may have deleted what was meant then.
+	if errors.Is(err, ErrDeletesHeld) && (!s.Resumed && len(w.deleted)+int(s.Deleted) > 0 || s.DeletesHeld == 0) {
 		w.problem("held, and yet deleted %v: %+v", w.deleted, s)
 	}
 	if err != nil {
