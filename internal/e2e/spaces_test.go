@@ -186,7 +186,7 @@ func TestStatusNeverSeesHalfASnapshot(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
 	src, dst := t.TempDir(), t.TempDir()
-	sampleTree(t, src, 2, 60)
+	sampleTree(t, src, 2, 400) // longer at work than it takes to look
 	args := []string{"sync", "--quiet", "--requests-per-second", "60", src, dst}
 	p := u.start(args...)
 	waitFor(t, func() bool { return len(u.status()) == 1 })
