@@ -89,6 +89,9 @@ func (w *world) faults(some bool) {
 			w.unacked = w.rate()
 		}
 	}
+	if w.luck.intN(2) == 0 { // or all is listed before anything else happens
+		src = append(src, fault.Rule{Ops: []fault.Op{fault.List}, Delay: 300 * time.Millisecond})
+	}
 	w.cfg.FreeBytes = nil
 	if some && w.luck.intN(4) == 0 {
 		w.cfg.FreeBytes = func() (uint64, error) { return stateFloor - 1 + uint64(w.luck.intN(2)), nil }
