@@ -151,3 +151,27 @@ func (r *rig) ledger() (fs []store.Failure) {
 	})
 	return fs
 }
+
+// At its end a task waits for what is tried again, and then lets nothing more
+// be tried.
+func TestNothingIsReopenedAfterTheEnd(t *testing.T) {
+	b := newBench(t)
+	b.project(res("put a given_up", "put@old b retrying"))
+	if ended, err := b.end(); ended || err != nil {
+		t.Errorf("ended with a retry of another run: %v", err)
+	}
+	if n, err := b.reopen(noon); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	b.project(res("put@old b copied"))
+	if ended, err := b.end(); ended || err != nil {
+		t.Errorf("ended with a retry: %v", err)
+	}
+	b.project(res("put a given_up"))
+	if ended, err := b.end(); !ended || err != nil {
+		t.Errorf("not ended: %v", err)
+	}
+	if n, err := b.reopen(noon); n != 0 || err == nil {
+		t.Errorf("%d failures are tried again after the end", n)
+	}
+}

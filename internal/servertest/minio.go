@@ -55,7 +55,20 @@ func (m *MinIOServer) ready() bool {
 		return false
 	}
 	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return resp.StatusCode == http.StatusOK && m.knowsUsers()
+}
+
+// knowsUsers tells whether the server refuses a stranger. It calls itself ready
+// a moment before it can tell users apart, and answers strangers 503 till then.
+func (m *MinIOServer) knowsUsers() bool {
+	c, err := miniogo.New(Addr(m.port), &miniogo.Options{
+		Creds: credentials.NewStaticV4("nobody", "nobodys-secret", ""), Region: "us-east-1", MaxRetries: 1,
+	})
+	if err != nil {
+		return false
+	}
+	_, err = c.ListBuckets(context.Background())
+	return miniogo.ToErrorResponse(err).StatusCode == http.StatusForbidden
 }
 
 // Client returns an SDK client, for what a test wants to see with other eyes.
