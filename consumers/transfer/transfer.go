@@ -197,9 +197,6 @@ type Progress struct {
 	Paused  []Pause
 }
 
-// Active is Progress.Active alone, for one atomic load.
-func (t *Transfer) Active() int64 { return t.active.Load() }
-
 // Progress may be called at any time.
 func (t *Transfer) Progress() Progress {
 	p := Progress{Moved: t.moved.Load(), Partial: t.partial.Load(), Active: t.active.Load()}
