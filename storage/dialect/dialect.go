@@ -31,6 +31,8 @@ type Row struct {
 	ListV1          bool     // ListObjects with markers, not ListObjectsV2
 	EncodeKeys      bool     // ask listings for encoding-type=url, which control characters need
 	ListsAllUploads bool     // ListMultipartUploads takes whole keys only as prefix: ask for all and sort out
+	SlowTokens      bool     // the first continuation tokens of a listing wait for something: go on by key while that is quick
+	EndsEarly       bool     // a listing that starts below a directory may be called complete too early: go on above it
 	PathKeys        bool     // keeps keys as paths of files: refuses or confuses keys that are no clean path
 	Checksum        Checksum // on writes
 	DeclareChecksum bool     // a multipart upload must name the checksum of its parts when it begins
@@ -74,11 +76,15 @@ func rows() []Row {
 		},
 		{
 			Name:            "minio",
-			PathStyle:       true,   // works without a wildcard DNS name
-			EncodeKeys:      true,   // tried: a key with U+0001 round-trips
-			ListsAllUploads: true,   // tried: a prefix that is not a whole key finds nothing
-			PathKeys:        true,   // tried: "/a" is taken for "a", "a//b" is refused
-			Checksum:        CRC32C, // tried: a wrong one is refused, header and trailer
+			PathStyle:       true, // works without a wildcard DNS name
+			EncodeKeys:      true, // tried: a key with U+0001 round-trips
+			ListsAllUploads: true, // tried: a prefix that is not a whole key finds nothing
+			SlowTokens:      true, // tried, and cmd/metacache-set.go: a token polls for a cache of 5,000 keys at 50 and 300 ms
+			// Tried, and cmd/metacache-walk.go: start-after=d/x&max-keys=1000 counts
+			// the keys d!… to d.… that come before it, and ends with them.
+			EndsEarly: true,
+			PathKeys:  true,   // tried: "/a" is taken for "a", "a//b" is refused
+			Checksum:  CRC32C, // tried: a wrong one is refused, header and trailer
 			// DeclareChecksum is off: with it UploadPartCopy is refused, and parts
 			// are checked without it. Tried.
 			ETagIsMD5:      true, // tried

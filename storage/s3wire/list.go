@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sluice-sync/sluice/storage"
@@ -19,7 +20,7 @@ const maxPage = 32 << 20
 
 // List lists a range with one request per page.
 func (c *Client) List(r storage.Range) storage.Pages {
-	p := &pages{c: c, r: r, max: c.PageSize}
+	p := &pages{c: c, r: r, max: c.PageSize, within: c.prefix}
 	if r.After != "" {
 		p.after = c.prefix + fromUTF8(r.After)
 	}
@@ -38,16 +39,29 @@ func fromUTF8(s string) string {
 }
 
 type pages struct {
-	c     *Client
-	r     storage.Range
-	max   int
-	after string // full key to start after; later the marker of V1
-	token string // of V2
-	last  string // the last full key seen
-	err   error  // io.EOF, or what ended the listing
-	dec   s3xml.Decoder
-	buf   []byte
+	c      *Client
+	r      storage.Range
+	max    int
+	within string // the prefix asked for; longer than the bucket's while climb is at work
+	exact  string // if not "", the one key to ask for next
+	after  string // full key to start after; later the marker of V1
+	token  string // of V2
+	from   string // full key that the last request started after, by whatever means
+	last   string // the last full key seen
+	count  int    // pages fetched
+	took   time.Duration
+	err    error // io.EOF, or what ended the listing
+	dec    s3xml.Decoder
+	buf    []byte
 }
+
+// Where tokens are slow, this many pages at the start of a listing are fetched
+// by key as long as they are quick. A page by key makes the store walk there
+// again, which is dear in a directory of very many entries, and shows in time.
+const (
+	pagesByKey = 16
+	quickPage  = 60 * time.Millisecond
+)
 
 // errOrder is a listing that cannot be merged, or that never ends.
 var errOrder = errors.New("the listing is not in ascending order of keys")
@@ -81,6 +95,8 @@ func (p *pages) Close() error {
 
 // fetch gets the next answer.
 func (p *pages) fetch(ctx context.Context) (s3xml.Page, error) {
+	began := time.Now()
+	p.from = max(p.last, p.after)
 	resp, err := p.c.do(ctx, request{method: http.MethodGet, query: p.query()})
 	if err != nil {
 		return s3xml.Page{}, err
@@ -89,6 +105,8 @@ func (p *pages) fetch(ctx context.Context) (s3xml.Page, error) {
 	if p.buf, err = readAll(p.buf[:0], resp.Body, resp.ContentLength); err != nil {
 		return s3xml.Page{}, err
 	}
+	p.count++
+	p.took = time.Since(began)
 	page, err := p.dec.List(p.buf)
 	if err == nil {
 		return page, nil
@@ -123,8 +141,13 @@ func (p *pages) query() string {
 	} else if p.after != "" {
 		add("marker", p.after)
 	}
+	if p.exact != "" {
+		add("max-keys", "1")
+		add("prefix", p.exact)
+		return b.String()
+	}
 	add("max-keys", strconv.Itoa(p.max))
-	add("prefix", p.c.prefix)
+	add("prefix", p.within)
 	if !d.ListV1 && p.token == "" && p.after != "" {
 		add("start-after", p.after)
 	}
@@ -134,6 +157,9 @@ func (p *pages) query() string {
 // take checks a page, moves the cursor behind it and returns what was asked
 // for of it. io.EOF comes with the last page.
 func (p *pages) take(page s3xml.Page) ([]storage.Object, error) {
+	if p.exact != "" {
+		return p.takeExact(page)
+	}
 	objs := page.Objects[:0]
 	past := false
 	for _, o := range page.Objects {
@@ -151,8 +177,10 @@ func (p *pages) take(page s3xml.Page) ([]storage.Object, error) {
 		}
 	}
 	switch {
-	case past || !page.Truncated && len(page.Objects) < p.max:
+	case past:
 		return objs, io.EOF
+	case !page.Truncated && len(page.Objects) < p.max:
+		return objs, p.ended()
 	case !page.Truncated:
 		// MinIO, asked to start after a key two levels deep, may call a full
 		// page the last one. Ask again from there.
@@ -162,9 +190,56 @@ func (p *pages) take(page s3xml.Page) ([]storage.Object, error) {
 	return objs, p.advance(page)
 }
 
+// ended decides what an answer means that says no key follows. Where that may
+// be wrong, the rest is listed level by level: first what follows in the
+// directory that the listing has come to, then in the one above behind it, and
+// so on. At its own level a listing is exact: there is no directory in what it
+// starts after. The exception is the key "d0" behind the directory "d/", with
+// nothing between them to start after: it is asked for by itself.
+func (p *pages) ended() error {
+	if !p.c.Dialect.EndsEarly {
+		return io.EOF
+	}
+	if len(directory(p.from)) > len(p.within) {
+		p.after, p.token = max(p.last, p.after), ""
+		p.within = directory(p.after)
+		return nil
+	}
+	if p.within == p.c.prefix {
+		return io.EOF
+	}
+	p.token = ""
+	name := strings.TrimSuffix(p.within, "/")
+	p.exact = name + "0" // the next byte after the slash
+	p.within, p.after = directory(name), p.exact
+	if p.r.Last != "" && p.exact > p.c.prefix+p.r.Last {
+		return io.EOF
+	}
+	return nil
+}
+
+func directory(key string) string { return key[:strings.LastIndexByte(key, '/')+1] }
+
+// takeExact takes the one key that was asked for, if it is there.
+func (p *pages) takeExact(page s3xml.Page) ([]storage.Object, error) {
+	want := p.exact
+	p.exact = ""
+	if len(page.Objects) == 0 || page.Objects[0].Key != want || want <= p.last {
+		return nil, nil
+	}
+	p.last = want
+	o := page.Objects[0]
+	o.Key, _ = p.c.ownKey(want)
+	return []storage.Object{o}, nil
+}
+
 // advance finds where the next page starts, and refuses to stand still.
 func (p *pages) advance(page s3xml.Page) error {
-	if !p.c.Dialect.ListV1 {
+	switch {
+	case p.c.Dialect.SlowTokens && p.count < pagesByKey && p.took < quickPage && p.last > p.after && fromUTF8(p.last) == p.last:
+		p.token, p.after = "", p.last
+		return nil
+	case !p.c.Dialect.ListV1:
 		if page.NextToken == "" || page.NextToken == p.token {
 			return p.broken("continuation token %.40q after %.40q", page.NextToken, p.token)
 		}

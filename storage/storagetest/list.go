@@ -10,6 +10,7 @@ import (
 )
 
 var listTopics = []topic{
+	{"crowded", listCrowded},
 	{"nothing", listNothing},
 	{"order", listOrder},
 	{"ranges", listRanges},
@@ -219,4 +220,26 @@ func listWhileWriting(t *testing.T, h Harness) {
 	if err := <-done; err != nil {
 		t.Errorf("writing beside a listing: %v", err)
 	}
+}
+
+// listCrowded starts listings below directories that have many neighbours
+// which sort before what is in them: a store may take those for a full page.
+func listCrowded(t *testing.T, h Harness) {
+	b := h.New(t)
+	want := []string{"d/e/1", "d/e/2", "d/e/3/4", "d/e0", "d/f", "d0", "e/f/g/h", "z/1"}
+	for i := range 12 {
+		want = append(want, fmt.Sprintf("d-%02d", i), fmt.Sprintf("d/e!%02d", i), fmt.Sprintf("e+%02d", i))
+	}
+	slices.Sort(want)
+	for _, key := range want {
+		put(t, b, key, []byte("x"))
+	}
+	for i, key := range want {
+		wantKeys(t, b, storage.Range{After: key}, want[i+1:]...)
+		if i+5 < len(want) {
+			wantKeys(t, b, storage.Range{After: key, Last: want[i+5]}, want[i+1:i+6]...)
+		}
+	}
+	wantKeys(t, b, storage.Range{After: "d/e/0"}, want[slices.Index(want, "d/e/1"):]...)
+	wantKeys(t, b, storage.Range{After: "d/nothing/here/0"}, want[slices.Index(want, "d0"):]...)
 }
