@@ -158,23 +158,23 @@ func single(ctx context.Context, src endpoint.Location, open func(endpoint.Locat
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	up, err := open(parent)
+	if err != nil {
+		return src, "", err
+	}
+	if _, err := up.Stat(ctx, name); err != nil {
+		return src, "", nil // no such object, or the check to come says what is wrong
+	}
 	b, err := open(src)
 	if err != nil {
 		return src, "", err
 	}
 	pages := b.List(storage.Range{})
 	defer pages.Close()
-	if objs, err := pages.Next(ctx); len(objs) > 0 || err != nil && err != io.EOF { //nolint:errorlint // only the bare one is the end
-		return src, "", nil // there is such a prefix, or the check to come says what is wrong
-	}
-	up, err := open(parent)
-	if err != nil {
-		return src, "", err
-	}
-	if _, err := up.Stat(ctx, name); err == nil {
+	if _, err := pages.Next(ctx); err == io.EOF { //nolint:errorlint // only the bare one is the end
 		return parent, name, nil
 	}
-	return src, "", nil
+	return src, "", nil // there is such a prefix too
 }
 
 // isDir tells whether a target for one file is a place to put it into.

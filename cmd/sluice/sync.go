@@ -97,16 +97,11 @@ type taskRun struct {
 
 // runTask opens bus and state, runs the task and shows it.
 func (a *app) runTask(ctx context.Context, r taskRun) (err error) {
-	st, err := store.Open(r.space.DBDir(), store.Options{})
+	st, b, err := openSpace(ctx, r.bus, r.space)
 	if err != nil {
 		return err
 	}
-	defer func() { err = firstError(err, st.Close()) }()
-	b, err := openBus(ctx, r.bus, r.space)
-	if err != nil {
-		return err
-	}
-	defer func() { err = firstError(err, b.Close()) }()
+	defer func() { err = firstError(err, b.Close(), st.Close()) }()
 	entry := r.log.WithFields(logrus.Fields{"task": r.name, "component": "task"})
 	t := task.New(task.Config{
 		Name: r.name, Spec: r.spec, Source: r.ends.source, Target: r.ends.target, Bus: b, Store: st,
@@ -174,6 +169,29 @@ func (a *app) reporter(o outputFlags) reporter {
 	default:
 		return &lineReporter{out: a.stdout, every: o.interval, rate: &meter{}}
 	}
+}
+
+// openSpace opens state and bus side by side: each waits for disks.
+func openSpace(ctx context.Context, f busFlags, sp *space.Space) (*store.Store, bus.Bus, error) {
+	var st *store.Store
+	opened := make(chan error)
+	go func() {
+		var err error
+		st, err = store.Open(sp.DBDir(), store.Options{})
+		opened <- err
+	}()
+	b, err := openBus(ctx, f, sp)
+	if stErr := <-opened; stErr != nil {
+		if err == nil {
+			_ = b.Close() // nothing was written
+		}
+		return nil, nil, stErr
+	}
+	if err != nil {
+		_ = st.Close() // likewise
+		return nil, nil, err
+	}
+	return st, b, nil
 }
 
 // openBus connects to --nats, or opens the space's own embedded server. Its

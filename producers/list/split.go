@@ -14,7 +14,7 @@ import (
 // probed side before its first try, and twice as many before each further one
 // that follows a failure, so that all of it stays below the requests that list.
 const (
-	minPages  = 8
+	minPages  = 12
 	maxProbes = 3
 )
 
