@@ -10,6 +10,8 @@ type Powers struct {
 	Tree
 	Syncer
 	Sweeper
+	Tagger
+	Restorer
 }
 
 // PowersOf sorts the powers that a value implements.
@@ -20,5 +22,7 @@ func PowersOf(power any) (p Powers) {
 	p.Tree, _ = power.(Tree)
 	p.Syncer, _ = power.(Syncer)
 	p.Sweeper, _ = power.(Sweeper)
+	p.Tagger, _ = power.(Tagger)
+	p.Restorer, _ = power.(Restorer)
 	return p
 }

@@ -84,6 +84,26 @@ type Tree interface {
 	Readlink(ctx context.Context, key string) (string, error)
 	// Symlink makes or replaces a link atomically; a directory in its place is ErrExists.
 	Symlink(ctx context.Context, key, text string, m Metadata) (Object, error)
+	// SetMeta gives exactly that version of a file (ErrChanged if it is another
+	// by now) the time, mode and owner that m knows, and leaves its bytes. It
+	// returns what the target then holds.
+	SetMeta(ctx context.Context, obj Object, m Metadata) (Object, error)
+}
+
+// Tagger is the power to read the tags of an object. They are written with the
+// object, as Metadata.Tags.
+type Tagger interface {
+	// Tags returns the tags, empty if there are none. ErrNotFound, ErrDenied.
+	Tags(ctx context.Context, key string) (map[string]string, error)
+}
+
+// Restorer is the power to make an archived object readable.
+type Restorer interface {
+	// Restore asks for a copy that is readable for so many days, at least 1.
+	// tier is the vendor's word for how fast, "" its default. Asking again while
+	// a restore is under way, or when the copy is there, is success. Stat tells
+	// how far it has come.
+	Restore(ctx context.Context, key string, days int, tier string) error
 }
 
 // Syncer is the power to make all finished writes survive a power cut.

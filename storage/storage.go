@@ -105,6 +105,17 @@ type Metadata struct {
 	// Mode holds a file's permission bits. HasMode tells 0000 from unknown.
 	Mode    fs.FileMode
 	HasMode bool
+	// UID and GID are a file's owner and group by number. HasOwner tells root
+	// from unknown.
+	UID, GID uint32
+	HasOwner bool
+
+	// Tags are an object's tags; nil: none. Reading an object does not read
+	// them, since that takes a request of its own: see Info.Tagged and Tagger.
+	Tags map[string]string
+	// StorageClass is the class to write, as the target names it; "" is the
+	// bucket's own default. Readers leave it empty: see Object.Class.
+	StorageClass string
 }
 
 // Checksum is a digest of the whole object that the store keeps beside it.
@@ -118,6 +129,25 @@ type Info struct {
 	Object
 	Metadata
 	Checksums []Checksum
+	Tagged    Tagged
+	Restored  Restored
+}
+
+// Tagged says whether an object has tags, as far as a look at it tells.
+type Tagged uint8
+
+// What a look at an object tells about its tags.
+const (
+	TagsUnknown Tagged = iota // ask Tagger, where the bucket has that power
+	TagsNone
+	TagsSome
+)
+
+// Restored is how far the restore of an archived object has come. The zero
+// value: none was asked for, or the readable copy has lapsed.
+type Restored struct {
+	Ongoing bool      // asked for and not yet readable
+	Until   time.Time // readable until then; zero: not readable, or for ever
 }
 
 // Range is a stretch of the key space: keys k with After < k <= Last, in byte
@@ -231,6 +261,7 @@ type Bucket interface {
 type Features struct {
 	ETagIsMD5      bool          // ETags of 32 hex digits are the MD5 of the bytes
 	Metadata       bool          // keeps content headers and user metadata
+	Tags           bool          // keeps tags; then it has the power Tagger
 	FileTree       bool          // a file system: has inodes, directories, symlinks, modes
 	ConditionalPut bool          // honours IfAbsent and IfVersion
 	CheapRanges    bool          // listing may start at any key at no extra cost (stores)
@@ -241,4 +272,7 @@ type Features struct {
 	MaxParts       int
 	MaxCopy        int64 // largest size of one server-side copy, bytes
 	PageSize       int   // keys per listing request, for estimates
+	// Classes are the storage classes of the place; nil: it has only one. They
+	// must not be changed.
+	Classes []Class
 }

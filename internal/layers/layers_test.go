@@ -23,7 +23,7 @@ var levels = []struct {
 	what  string
 }{
 	{[]string{"storage"}, "the contract"},
-	{[]string{"storage/dialect", "storage/s3xml", "storage/http1", "filter", "keymap", "bus"}, "tables, formats and pure decisions"},
+	{[]string{"storage/dialect", "storage/s3xml", "storage/http1", "filter", "keymap", "metadata", "bus"}, "tables, formats and pure decisions"},
 	{[]string{"storage/s3wire", "storage/fault", "storage/retry", "storage/limit", "bus/natsbus", "bus/membus", "store", "space"}, "decorators, protocols, state"},
 	{[]string{"storage/file", "storage/mem", "storage/minio", "storage/s3"}, "drivers"},
 	{[]string{"endpoint"}, "the registry of drivers"},

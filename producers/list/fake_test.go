@@ -134,6 +134,9 @@ func (p *place) Readlink(_ context.Context, key string) (string, error) { return
 func (p *place) MakeDir(context.Context, string, storage.Metadata) error {
 	return storage.ErrUnsupported
 }
+func (p *place) SetMeta(context.Context, storage.Object, storage.Metadata) (storage.Object, error) {
+	return storage.Object{}, storage.ErrUnsupported
+}
 func (p *place) Symlink(context.Context, string, string, storage.Metadata) (storage.Object, error) {
 	return storage.Object{}, storage.ErrUnsupported
 }

@@ -65,6 +65,18 @@ func (p powers) Symlink(ctx context.Context, key, text string, m storage.Metadat
 	return call(ctx, p.b, Symlink, key, func() (storage.Object, error) { return p.Tree.Symlink(ctx, key, text, m) })
 }
 
+func (p powers) SetMeta(ctx context.Context, obj storage.Object, m storage.Metadata) (storage.Object, error) {
+	return call(ctx, p.b, SetMeta, obj.Key, func() (storage.Object, error) { return p.Tree.SetMeta(ctx, obj, m) })
+}
+
+func (p powers) Tags(ctx context.Context, key string) (map[string]string, error) {
+	return call(ctx, p.b, Tags, key, func() (map[string]string, error) { return p.Tagger.Tags(ctx, key) })
+}
+
+func (p powers) Restore(ctx context.Context, key string, days int, tier string) error {
+	return call0(ctx, p.b, Restore, key, func() error { return p.Restorer.Restore(ctx, key, days, tier) })
+}
+
 func (p powers) Sync(ctx context.Context) error {
 	return call0(ctx, p.b, Sync, "", func() error { return p.Syncer.Sync(ctx) })
 }

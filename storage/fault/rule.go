@@ -36,6 +36,9 @@ const (
 	MakeDir        Op = "make dir"
 	Readlink       Op = "readlink"
 	Symlink        Op = "symlink"
+	SetMeta        Op = "set metadata"
+	Tags           Op = "tags"
+	Restore        Op = "restore"
 	Sync           Op = "sync"
 	Sweep          Op = "sweep"
 )

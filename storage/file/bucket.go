@@ -141,7 +141,16 @@ func (s stat) meta() storage.Metadata {
 	if s.kind == storage.KindFile || s.kind == storage.KindDir {
 		m.Mode, m.HasMode = s.perm, true
 	}
+	if s.kind != storage.KindSpecial {
+		m.UID, m.GID, m.HasOwner = s.owner.uid, s.owner.gid, s.owner.known
+	}
 	return m
+}
+
+// owner is whose an entry is, where the platform says so by number.
+type owner struct {
+	uid, gid uint32
+	known    bool
 }
 
 // object describes an entry. Only files have a size.

@@ -26,7 +26,7 @@ func (b *Bucket) CanCopyFrom(src storage.Source) bool {
 // CopyFrom copies a file of another tree of this machine: by sharing its
 // blocks where the file system can, else inside the kernel, else through a
 // buffer. Mode and modification time are those of the source unless o says
-// otherwise. The source is looked at before the first and after the last byte.
+// otherwise; the owner is whom o says, else who runs this. The source is looked at before the first and after the last byte.
 func (b *Bucket) CopyFrom(ctx context.Context, src storage.Source, obj storage.Object, key string, o storage.CopyOptions) (storage.Object, error) {
 	var none storage.Object
 	from, ok := storage.Undecorated(src).(*Bucket)
@@ -42,6 +42,7 @@ func (b *Bucket) CopyFrom(ctx context.Context, src storage.Source, obj storage.O
 	}
 	defer f.Close()
 	m := s.meta()
+	m.UID, m.GID, m.HasOwner = o.Meta.UID, o.Meta.GID, o.Meta.HasOwner
 	if o.Meta.HasMode {
 		m.Mode = o.Meta.Mode
 	}

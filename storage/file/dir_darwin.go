@@ -15,12 +15,12 @@ const (
 	nonblock   = unix.O_NONBLOCK | unix.O_NOCTTY
 )
 
-func identity(fi fs.FileInfo) (inode uint64, ctime int64) {
+func identity(fi fs.FileInfo) (inode uint64, ctime int64, o owner) {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {
-		return 0, 0
+		return 0, 0, o
 	}
-	return st.Ino, st.Ctimespec.Nano()
+	return st.Ino, st.Ctimespec.Nano(), owner{st.Uid, st.Gid, true}
 }
 
 func syncDir(f *os.File) error { return f.Sync() }

@@ -20,7 +20,7 @@ const (
 	errUnclean = unix.EUCLEAN
 
 	pathFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW
-	statMask  = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_INO | unix.STATX_SIZE | unix.STATX_MTIME | unix.STATX_CTIME
+	statMask  = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_UID | unix.STATX_GID | unix.STATX_INO | unix.STATX_SIZE | unix.STATX_MTIME | unix.STATX_CTIME
 )
 
 // dir is an open directory. Names given to its methods hold no slash and are
@@ -31,6 +31,7 @@ type dir struct{ fd int }
 type stat struct {
 	kind  storage.Kind
 	perm  fs.FileMode
+	owner owner
 	size  int64
 	mtime time.Time
 	ctime int64
@@ -139,7 +140,8 @@ func (l *looker) lstat(d dir, name string) (stat, error) {
 
 func (l *looker) stat() stat {
 	return stat{
-		kind: kindOfMode(uint32(l.st.Mode)), perm: fs.FileMode(l.st.Mode & 0o777), size: int64(l.st.Size),
+		kind: kindOfMode(uint32(l.st.Mode)), perm: fs.FileMode(l.st.Mode & 0o777), owner: owner{l.st.Uid, l.st.Gid, true},
+		size:  int64(l.st.Size),
 		mtime: time.Unix(l.st.Mtime.Sec, int64(l.st.Mtime.Nsec)),
 		ctime: l.st.Ctime.Sec*int64(time.Second) + int64(l.st.Ctime.Nsec), inode: l.st.Ino,
 	}
@@ -162,7 +164,7 @@ func statFile(f *os.File) (stat, error) {
 	var st unix.Stat_t
 	err := onFD(f, func(fd int) error { return unix.Fstat(fd, &st) })
 	return stat{
-		kind: kindOfMode(st.Mode), perm: fs.FileMode(st.Mode & 0o777), size: st.Size,
+		kind: kindOfMode(st.Mode), perm: fs.FileMode(st.Mode & 0o777), owner: owner{st.Uid, st.Gid, true}, size: st.Size,
 		mtime: time.Unix(st.Mtim.Unix()), ctime: st.Ctim.Nano(), inode: st.Ino,
 	}, err
 }
@@ -298,6 +300,11 @@ func (dir) setOpenMTime(f *os.File, _ string, t time.Time) error {
 		}
 		return nil
 	})
+}
+
+// chownLink gives a link, not what it points to, an owner.
+func (d dir) chownLink(name string, uid, gid uint32) error {
+	return unix.Fchownat(d.fd, name, int(uid), int(gid), unix.AT_SYMLINK_NOFOLLOW)
 }
 
 func (d dir) sync() error { return unix.Syncfs(d.fd) }

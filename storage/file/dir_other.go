@@ -23,6 +23,7 @@ type dir struct{ r *os.Root }
 type stat struct {
 	kind  storage.Kind
 	perm  fs.FileMode
+	owner owner
 	size  int64
 	mtime time.Time
 	ctime int64
@@ -87,7 +88,7 @@ func statOf(fi fs.FileInfo) stat {
 	case fi.Mode()&fs.ModeSymlink != 0:
 		s.kind = storage.KindSymlink
 	}
-	s.inode, s.ctime = identity(fi)
+	s.inode, s.ctime, s.owner = identity(fi)
 	return s
 }
 
@@ -169,6 +170,11 @@ func (d dir) setMTime(name string, t time.Time) error {
 
 // setOpenMTime is setMTime of an open file of that name.
 func (d dir) setOpenMTime(_ *os.File, name string, t time.Time) error { return d.setMTime(name, t) }
+
+// chownLink gives a link, not what it points to, an owner.
+func (d dir) chownLink(name string, uid, gid uint32) error {
+	return d.r.Lchown(name, int(uid), int(gid))
+}
 
 func (d dir) sync() error {
 	f, err := d.r.Open(".")

@@ -15,7 +15,7 @@ const (
 )
 
 // identity is not known without opening the file: size and mtime must do.
-func identity(fs.FileInfo) (inode uint64, ctime int64) { return 0, 0 }
+func identity(fs.FileInfo) (inode uint64, ctime int64, o owner) { return 0, 0, o }
 
 // syncDir does nothing: a directory's handle cannot be synced.
 func syncDir(*os.File) error { return nil }

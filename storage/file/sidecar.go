@@ -21,7 +21,7 @@ import (
 //	upload 1 SIZE PARTSIZE STARTED BOOT MTIME MODE "KEY" CRC
 //
 // with times in nanoseconds since 1970 ("-" for none) and the mode in octal
-// ("-" for none), then for each part "begin N CRC" before its first byte is
+// ("-" for none), with ":UID:GID" behind it if the owner is known, then for each part "begin N CRC" before its first byte is
 // written and "part N SIZE ETAG CRC" after its last byte is synced. A line that
 // is damaged, as by a full disk, is passed over; lines are written with a
 // newline at both ends so that it takes no other with it.
@@ -29,7 +29,7 @@ type sidecar struct {
 	size, partSize int64
 	started        time.Time
 	boot, key      string
-	meta           storage.Metadata // MTime and Mode
+	meta           storage.Metadata // time, mode and owner
 	parts          map[int]storage.Part
 }
 
@@ -64,6 +64,9 @@ func (s *sidecar) header() []byte {
 	}
 	if s.meta.HasMode {
 		mode = strconv.FormatUint(uint64(s.meta.Mode&0o777), 8)
+	}
+	if s.meta.HasOwner {
+		mode += fmt.Sprintf(":%d:%d", s.meta.UID, s.meta.GID)
 	}
 	return line(fmt.Sprintf("upload 1 %d %d %d %s %s %s %s", s.size, s.partSize, s.started.UnixNano(),
 		s.boot, mtime, mode, strconv.QuoteToASCII(s.key)))
@@ -105,22 +108,34 @@ func parseHeader(text string) *sidecar {
 	key, err := strconv.Unquote(f[8])
 	s := &sidecar{boot: f[5], key: key, parts: map[int]storage.Part{}}
 	var started, mtime int64
-	var mode uint64
 	errs := []error{err, parse(f[2], &s.size), parse(f[3], &s.partSize), parse(f[4], &started)}
 	if f[6] != "-" {
 		errs = append(errs, parse(f[6], &mtime))
 		s.meta.MTime = time.Unix(0, mtime)
 	}
-	if f[7] != "-" {
-		mode, err = strconv.ParseUint(f[7], 8, 9)
-		errs = append(errs, err)
-		s.meta.Mode, s.meta.HasMode = fs.FileMode(mode), true
-	}
+	errs = append(errs, s.parseMode(f[7]))
 	s.started = time.Unix(0, started)
 	if errors.Join(errs...) != nil || checkUpload(s.size, s.partSize) != nil || checkKey(key, false) != nil {
 		return nil
 	}
 	return s
+}
+
+// parseMode reads a mode, and the owner behind it if there is one.
+func (s *sidecar) parseMode(text string) error {
+	text, owner, hasOwner := strings.Cut(text, ":")
+	if hasOwner {
+		if _, err := fmt.Sscanf(owner, "%d:%d", &s.meta.UID, &s.meta.GID); err != nil {
+			return err
+		}
+		s.meta.HasOwner = true
+	}
+	if text == "-" {
+		return nil
+	}
+	mode, err := strconv.ParseUint(text, 8, 9)
+	s.meta.Mode, s.meta.HasMode = fs.FileMode(mode), true
+	return err
 }
 
 func parse(text string, to *int64) (err error) {

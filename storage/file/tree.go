@@ -35,15 +35,33 @@ func makeDir(d dir, name string, m storage.Metadata) error {
 			return err
 		}
 	}
-	if m.HasMode {
-		if err := d.chmodDir(name, m.Mode&0o777); err != nil {
-			return err
+	if !m.HasMode && !m.HasOwner {
+		if m.MTime.IsZero() {
+			return nil
 		}
-	}
-	if !m.MTime.IsZero() {
 		return d.setMTime(name, m.MTime)
 	}
-	return nil
+	return d.setDirMeta(name, m)
+}
+
+// SetMeta changes what is given of time, mode and owner of a file that is
+// still the version obj.
+func (b *Bucket) SetMeta(ctx context.Context, obj storage.Object, m storage.Metadata) (storage.Object, error) {
+	const op = "set metadata"
+	f, _, err := b.openFile(ctx, op, obj.Key, &obj)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	defer f.Close()
+	var s stat
+	err = b.inParent(obj.Key, func(d dir, name string) error { return d.setMeta(f, name, m) })
+	if err == nil {
+		s, err = statFile(f)
+	}
+	if err != nil {
+		return storage.Object{}, b.writeFault(op, obj.Key, err)
+	}
+	return s.object(obj.Key), nil
 }
 
 // Readlink returns the text of a link; ErrNotFound if the key holds nothing or
@@ -92,7 +110,10 @@ func symlink(d dir, tmp, name, text string, m storage.Metadata) (stat, error) {
 		return stat{}, err
 	}
 	err := error(nil)
-	if !m.MTime.IsZero() {
+	if m.HasOwner {
+		err = d.chownLink(tmp, m.UID, m.GID)
+	}
+	if err == nil && !m.MTime.IsZero() {
 		err = d.setMTime(tmp, m.MTime)
 	}
 	if err == nil {
@@ -105,8 +126,8 @@ func symlink(d dir, tmp, name, text string, m storage.Metadata) (stat, error) {
 	return d.lstat(name)
 }
 
-// chmodDir sets the mode of a directory, and of nothing that takes its place.
-func (d dir) chmodDir(name string, perm fs.FileMode) error {
+// setDirMeta sets what m knows of a directory, and of nothing that takes its place.
+func (d dir) setDirMeta(name string, m storage.Metadata) error {
 	f, err := d.open(name, os.O_RDONLY, 0)
 	if err != nil {
 		return err
@@ -115,5 +136,5 @@ func (d dir) chmodDir(name string, perm fs.FileMode) error {
 	if s, err := statFile(f); err != nil || s.kind != storage.KindDir {
 		return errors.Join(err, errNotDir)
 	}
-	return f.Chmod(perm)
+	return d.setMeta(f, name, m)
 }

@@ -92,21 +92,14 @@ func (b *Bucket) newTemp(use byte, key string, m storage.Metadata) (t *temp, err
 	return t, err
 }
 
-// commit gives the file its mode, time and name. The stat is of the file as
+// commit gives the file its owner, mode, time and name. The stat is of the file as
 // it is then.
 func (t *temp) commit(ctx context.Context, m storage.Metadata) (s stat, err error) {
 	if err := flush(t.f); err != nil {
 		return s, err
 	}
-	if m.HasMode {
-		if err := t.f.Chmod(m.Mode & 0o777); err != nil {
-			return s, err
-		}
-	}
-	if !m.MTime.IsZero() {
-		if err := t.d.setOpenMTime(t.f, t.tmp, m.MTime); err != nil {
-			return s, err
-		}
+	if err := t.d.setMeta(t.f, t.tmp, m); err != nil {
+		return s, err
 	}
 	if err := ctx.Err(); err != nil {
 		return s, err
@@ -116,6 +109,25 @@ func (t *temp) commit(ctx context.Context, m storage.Metadata) (s stat, err erro
 	}
 	t.tmp = ""
 	return statFile(t.f)
+}
+
+// setMeta gives an open file the owner, mode and time that m knows. The owner
+// comes first, because it may take bits off the mode.
+func (d dir) setMeta(f *os.File, name string, m storage.Metadata) error {
+	if m.HasOwner {
+		if err := f.Chown(int(m.UID), int(m.GID)); err != nil {
+			return err
+		}
+	}
+	if m.HasMode {
+		if err := f.Chmod(m.Mode & 0o777); err != nil {
+			return err
+		}
+	}
+	if m.MTime.IsZero() {
+		return nil
+	}
+	return d.setOpenMTime(f, name, m.MTime)
 }
 
 // close closes the file; one that was not committed is removed.
@@ -128,7 +140,7 @@ func (t *temp) close() {
 }
 
 // Put writes a file under a temporary name beside the key and renames it.
-// Parents are made as needed. Of the metadata only MTime and Mode are kept;
+// Parents are made as needed. Of the metadata time, mode and owner are kept;
 // without a mode the process's umask decides. A symbolic link in the place of
 // the key is replaced, not followed.
 func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, o storage.PutOptions) (storage.Object, error) {

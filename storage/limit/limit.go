@@ -145,6 +145,14 @@ func (p powers) ListUploads(ctx context.Context, key string) ([]storage.Upload, 
 	return call(ctx, p.l, p.l.calls, func() ([]storage.Upload, error) { return p.Multipart.ListUploads(ctx, key) })
 }
 
+func (p powers) Tags(ctx context.Context, key string) (map[string]string, error) {
+	return call(ctx, p.l, p.l.calls, func() (map[string]string, error) { return p.Tagger.Tags(ctx, key) })
+}
+
+func (p powers) Restore(ctx context.Context, key string, days int, tier string) error {
+	return call0(ctx, p.l, func() error { return p.Restorer.Restore(ctx, key, days, tier) })
+}
+
 // CopyFrom pays for the bytes of a file, which pass through this machine,
 // before it begins; a store copies inside itself.
 func (p powers) CopyFrom(ctx context.Context, src storage.Source, obj storage.Object, key string, o storage.CopyOptions) (storage.Object, error) {

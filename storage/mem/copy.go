@@ -33,6 +33,9 @@ func (b *Bucket) fetch(ctx context.Context, src storage.Source, obj storage.Obje
 	if err != nil {
 		return nil, err
 	}
+	if from.Features().Archived(o.Class) && from.restored(o).Until.IsZero() {
+		return nil, b.fail("copy", obj.Key, storage.ErrArchived, nil)
+	}
 	if off < 0 || n < 0 || off > o.Size-n {
 		return nil, b.fail("copy", obj.Key, storage.ErrInvalid, fmt.Errorf("%d bytes from %d of an object of %d", n, off, o.Size))
 	}
@@ -46,6 +49,9 @@ func (b *Bucket) CopyFrom(ctx context.Context, src storage.Source, obj storage.O
 	}
 	data, err := b.fetch(ctx, src, obj, 0, obj.Size)
 	if err != nil {
+		return out, err
+	}
+	if err := b.checkClass("copy", key, o.Meta); err != nil {
 		return out, err
 	}
 	sum := md5.Sum(data)

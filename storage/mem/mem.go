@@ -23,6 +23,10 @@ type Options struct {
 	MaxPut   int64            // largest Put and part, bytes; no limit for Put, 5 GiB for a part
 	MaxCopy  int64            // largest CopyFrom, bytes; 5 GiB
 	Now      func() time.Time // time.Now
+	// Classes are the storage classes; a few of Amazon's. RestoreTime is how
+	// long a restore of an archived object takes; 0: it is done at once.
+	Classes     []storage.Class
+	RestoreTime time.Duration
 }
 
 // Server holds buckets that can copy from each other. It is safe for
@@ -46,6 +50,8 @@ type contents struct {
 type object struct {
 	storage.Info
 	body []byte
+	// An archived object can be read from readable, unless that is zero, to until.
+	readable, until time.Time
 }
 
 // NewServer returns a server without buckets.
@@ -59,6 +65,12 @@ func NewServer(o Options) *Server {
 	o.MinPart = max(o.MinPart, 1)
 	if o.MaxCopy <= 0 {
 		o.MaxCopy = 5 << 30
+	}
+	if o.Classes == nil {
+		o.Classes = []storage.Class{
+			{Name: "STANDARD"}, {Name: "STANDARD_IA", Tier: storage.TierInfrequent},
+			{Name: "GLACIER", Tier: storage.TierArchive}, {Name: "DEEP_ARCHIVE", Tier: storage.TierDeep},
+		}
 	}
 	return &Server{o: o, buckets: map[string]*contents{}}
 }
@@ -82,7 +94,8 @@ func (s *Server) create(name string) {
 	}
 }
 
-// Bucket is a storage.Bucket with the powers Multipart, Copier and PartCopier.
+// Bucket is a storage.Bucket with the powers Multipart, Copier, PartCopier,
+// Tagger and Restorer.
 type Bucket struct {
 	s    *Server
 	name string
@@ -93,6 +106,8 @@ var (
 	_ storage.Multipart  = (*Bucket)(nil)
 	_ storage.Copier     = (*Bucket)(nil)
 	_ storage.PartCopier = (*Bucket)(nil)
+	_ storage.Tagger     = (*Bucket)(nil)
+	_ storage.Restorer   = (*Bucket)(nil)
 )
 
 // String returns "mem://" and the bucket's name.
@@ -107,6 +122,8 @@ func (b *Bucket) Features() storage.Features {
 	return storage.Features{
 		ETagIsMD5:      true,
 		Metadata:       true,
+		Tags:           true,
+		Classes:        b.s.o.Classes,
 		ConditionalPut: true,
 		CheapRanges:    true,
 		MaxPut:         b.s.o.MaxPut,

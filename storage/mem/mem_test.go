@@ -31,6 +31,7 @@ func TestConformance(t *testing.T) {
 					return s.Bucket(strings.TrimPrefix(b.String(), "mem://"))
 				},
 				PageSize: o.PageSize,
+				Thaw:     func(*testing.T, storage.Bucket) {}, // Options.RestoreTime is 0
 			})
 		})
 	}
@@ -127,6 +128,38 @@ func TestComplete(t *testing.T) {
 				t.Errorf("ETag %q, %v; want %q", o.ETag, err, c.etag)
 			}
 		})
+	}
+}
+
+// TestRestore lets the time pass that a restore takes, and that of its copy.
+func TestRestore(t *testing.T) {
+	ctx := t.Context()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	b := mem.New(mem.Options{Now: func() time.Time { return now }, RestoreTime: time.Hour})
+	if _, err := b.Put(ctx, "k", strings.NewReader("x"), storage.PutOptions{Size: 1, Meta: storage.Metadata{StorageClass: "GLACIER"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Restore(ctx, "k", 1, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  storage.Restored
+		err   error
+	}{
+		{0, storage.Restored{Ongoing: true}, storage.ErrArchived},
+		{59 * time.Minute, storage.Restored{Ongoing: true}, storage.ErrArchived},
+		{time.Minute, storage.Restored{Until: now.Add(25 * time.Hour)}, nil},
+		{24 * time.Hour, storage.Restored{}, storage.ErrArchived},
+	} {
+		now = now.Add(step.after)
+		i, err := b.Stat(ctx, "k")
+		if err != nil || i.Restored != step.want {
+			t.Errorf("at %v: %+v, %v; want %+v", now, i.Restored, err, step.want)
+		}
+		if _, err := b.Open(ctx, "k", storage.ReadOptions{Length: -1}); !errors.Is(err, step.err) {
+			t.Errorf("at %v: open: %v, want %v", now, err, step.err)
+		}
 	}
 }
 

@@ -31,9 +31,12 @@ func (b *Bucket) CreateUpload(ctx context.Context, key string, o storage.UploadO
 	if key == "" {
 		return "", b.fail("create upload", key, storage.ErrInvalidKey, nil)
 	}
+	if err := b.checkClass("create upload", key, o.Meta); err != nil {
+		return "", err
+	}
 	err = b.hold(ctx, "create upload", key, func(c *contents) error {
 		id = b.s.newID()
-		o.Meta.User = maps.Clone(o.Meta.User)
+		o.Meta.User, o.Meta.Tags = maps.Clone(o.Meta.User), maps.Clone(o.Meta.Tags)
 		c.uploads[id] = &upload{
 			Upload: storage.Upload{Key: key, ID: id, Started: b.s.o.Now()},
 			o:      o, parts: map[int]part{},

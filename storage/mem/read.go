@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/sluice-sync/sluice/storage"
 )
@@ -62,7 +63,51 @@ func (b *Bucket) Stat(ctx context.Context, key string) (info storage.Info, err e
 	if err != nil {
 		return info, err
 	}
-	return o.info(), nil
+	return b.info(o), nil
+}
+
+// Tags returns the tags of an object.
+func (b *Bucket) Tags(ctx context.Context, key string) (map[string]string, error) {
+	o, err := b.find(ctx, "tags", key, nil)
+	if err != nil {
+		return nil, err
+	}
+	return maps.Clone(o.Metadata.Tags), nil
+}
+
+// Restore makes an archived object readable after Options.RestoreTime.
+func (b *Bucket) Restore(ctx context.Context, key string, days int, _ string) error {
+	return b.hold(ctx, "restore", key, func(c *contents) error {
+		o := c.objects[key]
+		switch {
+		case o == nil:
+			return b.fail("restore", key, storage.ErrNotFound, nil)
+		case !b.Features().Archived(o.Class) || days < 1:
+			return b.fail("restore", key, storage.ErrInvalid, fmt.Errorf("for %d days from class %q", days, o.Class))
+		case b.restored(o).Ongoing:
+			return nil
+		}
+		again := *o
+		now := b.s.o.Now()
+		if b.restored(o).Until.IsZero() {
+			again.readable = now.Add(b.s.o.RestoreTime)
+		}
+		again.until = now.Add(b.s.o.RestoreTime + time.Duration(days)*24*time.Hour)
+		c.add(&again)
+		return nil
+	})
+}
+
+// restored tells how far the restore of an archived object has come.
+func (b *Bucket) restored(o *object) storage.Restored {
+	now := b.s.o.Now()
+	switch {
+	case o.readable.IsZero() || !now.Before(o.until):
+		return storage.Restored{}
+	case now.Before(o.readable):
+		return storage.Restored{Ongoing: true}
+	}
+	return storage.Restored{Until: o.until}
 }
 
 // Open starts to read an object. What it yields is the version opened, whatever
@@ -71,6 +116,9 @@ func (b *Bucket) Open(ctx context.Context, key string, ro storage.ReadOptions) (
 	o, err := b.find(ctx, "open", key, ro.Want)
 	if err != nil {
 		return nil, err
+	}
+	if b.Features().Archived(o.Class) && b.restored(o).Until.IsZero() {
+		return nil, b.fail("open", key, storage.ErrArchived, nil)
 	}
 	n := ro.Length
 	if n < 0 {
@@ -81,7 +129,7 @@ func (b *Bucket) Open(ctx context.Context, key string, ro storage.ReadOptions) (
 			fmt.Errorf("%d bytes from %d of an object of %d", ro.Length, ro.Offset, o.Size))
 	}
 	data := o.body[ro.Offset : ro.Offset+n]
-	return &storage.Reader{Info: o.info(), Body: io.NopCloser(bytes.NewReader(data))}, nil
+	return &storage.Reader{Info: b.info(o), Body: io.NopCloser(bytes.NewReader(data))}, nil
 }
 
 // find returns the object of a key, pinned to a version if want is not nil.
@@ -99,8 +147,15 @@ func (b *Bucket) find(ctx context.Context, op, key string, want *storage.Object)
 	return o, err
 }
 
-func (o *object) info() storage.Info {
+// info is what a look shows: tags are counted, not shown.
+func (b *Bucket) info(o *object) storage.Info {
 	i := o.Info
 	i.User = maps.Clone(i.User)
+	i.Tagged = storage.TagsNone
+	if len(i.Metadata.Tags) > 0 {
+		i.Tagged = storage.TagsSome
+	}
+	i.Metadata.Tags = nil
+	i.Restored = b.restored(o)
 	return i
 }

@@ -22,6 +22,9 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, o storage.
 		return storage.Object{}, err
 	}
 	var obj storage.Object
+	if err := b.checkClass("put", key, o.Meta); err != nil {
+		return storage.Object{}, err
+	}
 	err = b.hold(ctx, "put", key, func(c *contents) error {
 		old := c.objects[key]
 		if o.IfAbsent && old != nil {
@@ -36,12 +39,25 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, o storage.
 	return obj, err
 }
 
+// checkClass refuses a storage class that the server does not have.
+func (b *Bucket) checkClass(op, key string, m storage.Metadata) error {
+	if m.StorageClass == "" || b.Features().HasClass(m.StorageClass) {
+		return nil
+	}
+	return b.fail(op, key, storage.ErrInvalid, fmt.Errorf("storage class %q", m.StorageClass))
+}
+
 // store makes an object visible. The caller holds the lock.
 func (b *Bucket) store(c *contents, key string, data []byte, etag string, m storage.Metadata) storage.Object {
-	m.User = maps.Clone(m.User)
-	m.Mode, m.HasMode = 0, false // stores have no modes
+	m.User, m.Tags = maps.Clone(m.User), maps.Clone(m.Tags)
+	m.Mode, m.HasMode, m.HasOwner = 0, false, false // stores have neither
+	class := m.StorageClass
+	if class == b.s.o.Classes[0].Name {
+		class = ""
+	}
+	m.StorageClass = ""
 	o := &object{body: data, Info: storage.Info{
-		Object:   storage.Object{Key: key, Size: int64(len(data)), ModTime: b.s.o.Now(), ETag: etag},
+		Object:   storage.Object{Key: key, Size: int64(len(data)), ModTime: b.s.o.Now(), ETag: etag, Class: class},
 		Metadata: m,
 	}}
 	c.add(o)

@@ -68,7 +68,7 @@ func (p *pages) Next(ctx context.Context) ([]storage.Object, error) {
 
 func (p *pages) Close() error { return p.inner.Close() }
 
-// WrapPower repeats the bodiless calls of uploads.
+// WrapPower repeats the bodiless calls of uploads, and those about tags and restores.
 func (b *Bucket) WrapPower(power any) any { return powers{storage.PowersOf(power), b.c} }
 
 type powers struct {
@@ -82,6 +82,14 @@ func (p powers) ListParts(ctx context.Context, key, id string) ([]storage.Part, 
 
 func (p powers) AbortUpload(ctx context.Context, key, id string) error {
 	return do0(ctx, p.c, func() error { return p.Multipart.AbortUpload(ctx, key, id) })
+}
+
+func (p powers) Tags(ctx context.Context, key string) (map[string]string, error) {
+	return do(ctx, p.c, func() (map[string]string, error) { return p.Tagger.Tags(ctx, key) })
+}
+
+func (p powers) Restore(ctx context.Context, key string, days int, tier string) error {
+	return do0(ctx, p.c, func() error { return p.Restorer.Restore(ctx, key, days, tier) })
 }
 
 func (p powers) ListUploads(ctx context.Context, key string) ([]storage.Upload, error) {

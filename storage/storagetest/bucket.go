@@ -3,6 +3,7 @@ package storagetest
 import (
 	"context"
 	"io"
+	"reflect"
 	"testing"
 
 	"github.com/sluice-sync/sluice/storage"
@@ -35,7 +36,7 @@ func checkAndCreate(t *testing.T, h Harness) {
 func features(t *testing.T, h Harness) {
 	b := h.New(t)
 	f := b.Features()
-	if again := b.Features(); f != again {
+	if again := b.Features(); !reflect.DeepEqual(f, again) {
 		t.Errorf("features changed from %+v to %+v", f, again)
 	}
 	_, multipart := storage.As[storage.Multipart](b)

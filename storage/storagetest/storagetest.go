@@ -26,6 +26,9 @@ type Harness struct {
 	// ExpiresIsDate: the place keeps an Expires header only if it is a date,
 	// and drops any other silently.
 	ExpiresIsDate bool
+	// Thaw lets the time pass that restores under way in b need. Nil: archived
+	// objects are not tested.
+	Thaw func(t *testing.T, b storage.Bucket)
 	// PageSize is the number of keys per listing page, if it is known and
 	// small enough to be crossed. 0: page boundaries are not tested.
 	PageSize int
@@ -57,6 +60,7 @@ func Run(t *testing.T, h Harness) {
 		{"upload", uploadTopics},
 		{"copy", copyTopics},
 		{"tree", treeTopics},
+		{"whole", wholeTopics},
 		{"together", concurrentTopics},
 	}
 	for _, g := range groups {

@@ -1,0 +1,293 @@
+// Package metadata decides what of an object's metadata travels, and in which
+// form: what a task asks for, what the target can hold, how a file's mode and
+// owner look as user metadata and back, which storage class stands for which.
+//
+// It is pure. It must not know buckets, drivers or requests.
+package metadata
+
+import (
+	"io/fs"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluice-sync/sluice/storage"
+)
+
+// Policy is what a task wants of metadata. The zero Policy keeps all that both
+// ends can hold, but for the owner of files.
+type Policy struct {
+	Expires      Expires
+	StorageClass string // "" keeps what a class means; ClassDefault; or a class of the target
+	Owner        bool   // keep owner and group of files, by number
+	DropTags     bool   // leave tags out, and never ask for them
+}
+
+// ClassDefault as Policy.StorageClass writes all objects in the target's
+// default class.
+const ClassDefault = "default"
+
+// Names of a file's properties as user metadata of an object, and their forms:
+// those of rclone's metadata of local files, octal with the type of file and
+// decimal.
+const (
+	userMode = "mode"
+	userUID  = "uid"
+	userGID  = "gid"
+)
+
+// Bits of a mode that say what kind of file it is, as in stat(2).
+const (
+	modeRegular = 0o100000
+	modeDir     = 0o040000
+)
+
+// Mapper makes the metadata of one task's copies. It is safe for concurrent use.
+type Mapper struct {
+	Policy
+	src, dst storage.Features
+	now      func() time.Time
+}
+
+// NewMapper returns a mapper between two places; now is for relative times of
+// expiry, nil is time.Now.
+func NewMapper(p Policy, src, dst storage.Features, now func() time.Time) Mapper {
+	if now == nil {
+		now = time.Now
+	}
+	return Mapper{Policy: p, src: src, dst: dst, now: now}
+}
+
+// WantsTags tells whether the tags of an object that was looked at must be read.
+func (m *Mapper) WantsTags(info *storage.Info) bool {
+	return m.src.Tags && m.dst.Tags && !m.DropTags && info.Tagged != storage.TagsNone
+}
+
+// Map returns what the target is to be given along with the bytes of an object,
+// and what of it the target cannot hold. tags are the object's, where WantsTags.
+func (m *Mapper) Map(info *storage.Info, tags map[string]string) (storage.Metadata, Loss) {
+	out := info.Metadata
+	if out.MTime.IsZero() && out.User["mtime"] == "" {
+		out.MTime = info.ModTime
+	}
+	if !m.Owner {
+		out.HasOwner = false
+	}
+	out.Tags = tags
+	out.Expires = m.Expires.of(out.Expires, m.now)
+	var lost Loss
+	switch {
+	case m.src.FileTree && m.dst.Metadata:
+		fileToUser(&out, info.Kind == storage.KindDir || strings.HasSuffix(info.Key, "/"))
+	case m.dst.FileTree && !m.src.FileTree:
+		m.userToFile(&out)
+	}
+	if !m.dst.Metadata {
+		lost |= dropHeaders(&out)
+	}
+	if len(tags) == 0 && !m.dst.Tags && m.src.Tags && !m.DropTags && info.Tagged == storage.TagsSome {
+		lost |= Tags
+	}
+	same := true
+	if out.StorageClass, same = m.class(info.Class); !same {
+		lost |= Class
+	}
+	return out, lost
+}
+
+// class returns the class to write for one of the source.
+func (m *Mapper) class(of string) (string, bool) {
+	switch m.StorageClass {
+	case "":
+		return m.dst.ClassFrom(m.src, of)
+	case ClassDefault:
+		return "", true
+	}
+	return m.StorageClass, true
+}
+
+// fileToUser puts a file's mode and owner where stores keep what they do not
+// understand. What the file is said to have of that name is left alone.
+func fileToUser(m *storage.Metadata, isDir bool) {
+	if !m.HasMode && !m.HasOwner {
+		return
+	}
+	user := make(map[string]string, len(m.User)+3)
+	if m.HasMode {
+		mode := uint64(m.Mode.Perm()) | modeRegular
+		if isDir {
+			mode = uint64(m.Mode.Perm()) | modeDir
+		}
+		user[userMode] = strconv.FormatUint(mode, 8)
+	}
+	if m.HasOwner {
+		user[userUID] = strconv.FormatUint(uint64(m.UID), 10)
+		user[userGID] = strconv.FormatUint(uint64(m.GID), 10)
+	}
+	maps.Copy(user, m.User)
+	m.User, m.HasMode, m.HasOwner = user, false, false
+}
+
+// userToFile takes what fileToUser wrote, or rclone.
+func (m *Mapper) userToFile(out *storage.Metadata) {
+	if len(out.User) == 0 {
+		return
+	}
+	rest := maps.Clone(out.User)
+	if v, err := strconv.ParseUint(rest[userMode], 8, 32); err == nil {
+		out.Mode, out.HasMode = fs.FileMode(v)&fs.ModePerm, true
+		delete(rest, userMode)
+	}
+	uid, errU := strconv.ParseUint(rest[userUID], 10, 32)
+	gid, errG := strconv.ParseUint(rest[userGID], 10, 32)
+	if errU == nil && errG == nil {
+		out.UID, out.GID, out.HasOwner = uint32(uid), uint32(gid), m.Owner
+		delete(rest, userUID)
+		delete(rest, userGID)
+	}
+	out.User = rest
+}
+
+// dropHeaders takes off what a place without metadata cannot hold.
+func dropHeaders(m *storage.Metadata) (lost Loss) {
+	for _, f := range headers(m) {
+		if *f.value != "" && !f.trivial(*f.value) {
+			lost |= f.loss
+		}
+		*f.value = ""
+	}
+	if len(m.User) > 0 {
+		lost |= User
+		m.User = nil
+	}
+	return lost
+}
+
+type header struct {
+	value *string
+	loss  Loss
+}
+
+// headers are the content headers of metadata.
+func headers(m *storage.Metadata) [6]header {
+	return [6]header{
+		{&m.ContentType, ContentType}, {&m.ContentEncoding, ContentEncoding},
+		{&m.ContentLanguage, ContentLanguage}, {&m.ContentDisposition, ContentDisposition},
+		{&m.CacheControl, CacheControl}, {&m.Expires, ExpiresHeader},
+	}
+}
+
+// trivial tells whether a value says nothing: stores give objects without a
+// type one of these.
+func (h header) trivial(v string) bool {
+	return h.loss == ContentType && (v == "application/octet-stream" || v == "binary/octet-stream")
+}
+
+// Equal tells whether the target, as have shows it, holds what Map returned.
+// tags are those of the target, where the two places keep them.
+func (m *Mapper) Equal(want storage.Metadata, have *storage.Info, tags map[string]string) bool {
+	if !sameTime(want.MTime, have.MTime, m.dst.MTimeGrain) {
+		return false
+	}
+	if want.HasMode && have.HasMode && want.Mode.Perm() != have.Mode.Perm() {
+		return false
+	}
+	if want.HasOwner && have.HasOwner && (want.UID != have.UID || want.GID != have.GID) {
+		return false
+	}
+	if !m.dst.Metadata {
+		return true
+	}
+	if m.Expires.After > 0 && want.Expires != "" && have.Expires != "" {
+		want.Expires = have.Expires // it was counted from another moment
+	}
+	got := have.Metadata
+	a, b := headers(&want), headers(&got)
+	for i := range a {
+		va, vb := *a[i].value, *b[i].value
+		if va != vb && !(a[i].trivial(va) || va == "") || va == "" && vb != "" && !b[i].trivial(vb) {
+			return false
+		}
+	}
+	return maps.Equal(want.User, got.User) && m.sameClass(want.StorageClass, have.Class) &&
+		(!m.dst.Tags || m.DropTags || !m.src.Tags || maps.Equal(want.Tags, tags))
+}
+
+func (m *Mapper) sameClass(want, have string) bool {
+	if len(m.dst.Classes) > 0 && strings.EqualFold(want, m.dst.Classes[0].Name) {
+		want = ""
+	}
+	return strings.EqualFold(want, have)
+}
+
+// sameTime compares at the coarser precision: whole seconds where one of the
+// times has no more.
+func sameTime(a, b time.Time, grain time.Duration) bool {
+	grain = max(grain, 1)
+	if a.Nanosecond() == 0 || b.Nanosecond() == 0 {
+		grain = max(grain, time.Second)
+	}
+	return a.IsZero() && b.IsZero() || a.Sub(b).Abs() < grain
+}
+
+// Loss is a set of properties that a target cannot hold.
+type Loss uint16
+
+// The properties.
+const (
+	ContentType Loss = 1 << iota
+	ContentEncoding
+	ContentLanguage
+	ContentDisposition
+	CacheControl
+	ExpiresHeader
+	User
+	Tags
+	Class
+)
+
+var lossNames = []string{
+	"content_type", "content_encoding", "content_language", "content_disposition", "cache_control", "expires",
+	"user_metadata", "tags", "storage_class",
+}
+
+// String is the names with commas between them, as results carry them.
+func (l Loss) String() string {
+	var names []string
+	for i, n := range lossNames {
+		if l&(1<<i) != 0 {
+			names = append(names, n)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// Losses takes apart what Loss.String made; unknown names stay.
+func Losses(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}
+
+// Expires says what becomes of the Expires header: it is kept, unless one of
+// the fields is set.
+type Expires struct {
+	Drop  bool
+	After time.Duration // from the moment of copying
+	At    time.Time
+}
+
+func (e Expires) of(kept string, now func() time.Time) string {
+	switch {
+	case e.Drop:
+		return ""
+	case e.After > 0:
+		return now().Add(e.After).UTC().Format(http.TimeFormat)
+	case !e.At.IsZero():
+		return e.At.UTC().Format(http.TimeFormat)
+	}
+	return kept
+}
