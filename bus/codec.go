@@ -61,6 +61,7 @@ func appendResult(dst []byte, r *Result, task, run string) []byte {
 	dst = appendText(dst, "src", r.Src)
 	dst = appendText(dst, "dst", r.Dst)
 	dst = appendFlag(dst, "unvouched", r.Unvouched)
+	dst = appendText(dst, "lost", r.Lost)
 	dst = appendText(dst, "cause", r.Cause)
 	dst = appendText(dst, "error", r.Error)
 	dst = appendInt(dst, "tries", int64(r.Tries))
@@ -90,11 +91,13 @@ func appendEventBody(dst []byte, e *Event) []byte {
 	dst = appendTime(dst, "mtime", e.MTime)
 	dst = appendText(dst, "etag", e.ETag)
 	dst = appendUint(dst, "inode", e.Inode)
-	return appendInt(dst, "ctime", e.CTime)
+	dst = appendInt(dst, "ctime", e.CTime)
+	return appendText(dst, "storage_class", e.StorageClass)
 }
 
 func appendEventTail(dst []byte, e *Event) []byte {
 	dst = appendInt(dst, "tries", int64(e.Tries))
+	dst = appendInt(dst, "waits", int64(e.Waits))
 	return appendFlag(dst, "force", e.Force)
 }
 

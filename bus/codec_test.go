@@ -21,8 +21,8 @@ var when = time.Date(2026, 11, 2, 10, 0, 0, 123456789, time.UTC)
 func fullEvent() Event {
 	return Event{
 		Task: "photos-3fa9c1", Op: OpPut, Key: "2026/11/a.jpg", Kind: KindSymlink, Size: 48213, MTime: when,
-		ETag: `"9a0364b9e99bb480dd25e1f0284c8555-2"`, Inode: 1<<64 - 1, CTime: -1 << 63, Class: ClassRetry,
-		Run: "01KAAAAAAAAAAAAAAAAAAAAAAA", Tries: 3, Force: true,
+		ETag: `"9a0364b9e99bb480dd25e1f0284c8555-2"`, Inode: 1<<64 - 1, CTime: -1 << 63, StorageClass: "DEEP_ARCHIVE",
+		Class: ClassRetry, Run: "01KAAAAAAAAAAAAAAAAAAAAAAA", Tries: 3, Waits: 4, Force: true,
 	}
 }
 
@@ -38,7 +38,7 @@ func fullResult() Result {
 	e := fullEvent()
 	return Result{
 		Task: e.Task, Run: e.Run, Seq: 17, Op: OpPut, Key: e.Key, Class: ClassRetry, Kind: KindDir, Outcome: Retrying,
-		Reason: "equal", Size: 48213, Moved: 12, Src: "v1", Dst: "v2", Unvouched: true, Cause: "throttled",
+		Reason: "equal", Size: 48213, Moved: 12, Src: "v1", Dst: "v2", Unvouched: true, Lost: "tags,expires", Cause: "throttled",
 		Error: "put \"a\": 503\nslow down", Tries: 4, NextTry: when.Add(time.Minute), Event: &e, At: when,
 	}
 }

@@ -18,10 +18,10 @@ func (e *VersionError) Error() string {
 // ErrFormat marks a message that is not of the documented form.
 var ErrFormat = errors.New("malformed message")
 
-// Decoder reads messages. It remembers the last task and run, which are mostly
-// the same, so as not to keep a copy with each event. The zero value is ready;
+// Decoder reads messages. It remembers the last task, run, storage class and
+// losses, which are mostly the same, so as not to keep a copy with each event. The zero value is ready;
 // one goroutine uses it at a time.
-type Decoder struct{ task, run string }
+type Decoder struct{ task, run, class, lost string }
 
 // Event reads an event. Unknown fields are ignored. The error is a
 // *VersionError or wraps ErrFormat; the event then holds what could be read.
@@ -110,12 +110,16 @@ func (d *Decoder) event(s *scanner, e *Event) (version int64) {
 			e.Inode = s.uintField("inode")
 		case "ctime":
 			e.CTime = s.intField("ctime", 64)
+		case "storage_class":
+			e.StorageClass = same(&d.class, s.textField("storage_class"))
 		case "class":
 			e.Class = class(s.textField("class"))
 		case "run":
 			e.Run = same(&d.run, s.textField("run"))
 		case "tries":
 			e.Tries = int(s.intField("tries", 32))
+		case "waits":
+			e.Waits = int(s.intField("waits", 32))
 		case "force":
 			e.Force = s.boolField("force")
 		default:
@@ -157,7 +161,7 @@ func (d *Decoder) result(s *scanner, r *Result) {
 		case "next_try":
 			r.NextTry = timeField(s, "next_try")
 		default:
-			resultOutcome(s, r, name)
+			d.resultOutcome(s, r, name)
 		}
 	})
 	if inner < 0 || s.syntax != nil {
@@ -172,7 +176,7 @@ func (d *Decoder) result(s *scanner, r *Result) {
 }
 
 // resultOutcome reads the fields that only results have.
-func resultOutcome(s *scanner, r *Result, name []byte) {
+func (d *Decoder) resultOutcome(s *scanner, r *Result, name []byte) {
 	switch string(name) {
 	case "outcome":
 		r.Outcome = outcome(s.textField("outcome"))
@@ -188,6 +192,8 @@ func resultOutcome(s *scanner, r *Result, name []byte) {
 		r.Dst = string(s.textField("dst"))
 	case "unvouched":
 		r.Unvouched = s.boolField("unvouched")
+	case "lost":
+		r.Lost = same(&d.lost, s.textField("lost"))
 	case "cause":
 		r.Cause = string(s.textField("cause"))
 	case "error":

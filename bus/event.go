@@ -53,10 +53,14 @@ type Event struct {
 	ETag  string
 	Inode uint64 // files: with CTime the rest of the version
 	CTime int64
-	Class Class
-	Run   string
-	Tries int  // attempts made before this event, of class retry
-	Force bool // apply even if the state says it was applied
+	// StorageClass is the source's name for an object's class, "" its standard:
+	// what must be restored first is then known without asking for it.
+	StorageClass string
+	Class        Class
+	Run          string
+	Tries        int  // attempts made before this event, of class retry
+	Waits        int  // of an archived object: looks that found it not yet restored
+	Force        bool // apply even if the state says it was applied
 }
 
 // Outcome is how the handling of one event ended.
@@ -87,6 +91,7 @@ type Result struct {
 	Src       string // source version that was applied, storage.Object.Version
 	Dst       string // storage.Object.TargetVersion of what the target holds now
 	Unvouched bool   // nobody could vouch for the bytes that were read
+	Lost      string // what of the object the target cannot hold: names with commas between them, see docs/streams.md
 	Cause     string // for retrying and given up: a kind from storage.KindOf
 	Error     string // and the whole message, without secrets
 	Tries     int    // attempts including this one

@@ -2,10 +2,11 @@
 // form: what a task asks for, what the target can hold, how a file's mode and
 // owner look as user metadata and back, which storage class stands for which.
 //
-// It is pure. It must not know buckets, drivers or requests.
+// It decides, and makes no request but for tags. It must not know drivers.
 package metadata
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -60,13 +61,21 @@ func NewMapper(p Policy, src, dst storage.Features, now func() time.Time) Mapper
 	return Mapper{Policy: p, src: src, dst: dst, now: now}
 }
 
-// WantsTags tells whether the tags of an object that was looked at must be read.
-func (m *Mapper) WantsTags(info *storage.Info) bool {
-	return m.src.Tags && m.dst.Tags && !m.DropTags && info.Tagged != storage.TagsNone
+// Tags reads the tags of an object of b, one of the two places, that was looked
+// at; nil where it has none or they do not travel.
+func (m *Mapper) Tags(ctx context.Context, b storage.Source, info *storage.Info) (map[string]string, error) {
+	if !m.src.Tags || !m.dst.Tags || m.DropTags || info.Tagged == storage.TagsNone {
+		return nil, nil
+	}
+	t, ok := storage.As[storage.Tagger](b)
+	if !ok {
+		return nil, nil
+	}
+	return t.Tags(ctx, info.Key)
 }
 
 // Map returns what the target is to be given along with the bytes of an object,
-// and what of it the target cannot hold. tags are the object's, where WantsTags.
+// and what of it the target cannot hold. tags are what Tags said.
 func (m *Mapper) Map(info *storage.Info, tags map[string]string) (storage.Metadata, Loss) {
 	out := info.Metadata
 	if out.MTime.IsZero() && out.User["mtime"] == "" {

@@ -191,6 +191,7 @@ func (t *Task) listConfig() list.Config {
 	s := t.cfg.Spec
 	cfg := list.Config{
 		Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Rule: s.Rule,
+		Metadata: s.Mapper(t.cfg.Source, t.cfg.Target), DirMarkers: s.DirMarkers,
 		BulkThreshold: s.Threshold, Deletes: s.Delete, Publish: t.pub.publish, State: listState{t.st, t.rec.ID},
 	}
 	if t.filter != nil && !t.filter.Empty() {
@@ -219,6 +220,8 @@ func (t *Task) transferConfig() transfer.Config {
 		Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Workers: s.Workers,
 		BulkWorkers: s.BulkWorkers, Threshold: s.Threshold, PartSize: s.PartSize, Tries: s.Tries, Overwrite: s.Overwrite,
 		Deletes: s.Delete, GiveUpAfter: s.GiveUpAfter, Gate: t.gate.wait,
+		Metadata: s.Metadata, CompareMetadata: s.Rule.Metadata, DirMarkers: s.DirMarkers,
+		Archived: s.Archived, RestoreDays: s.RestoreDays, RestoreTier: s.RestoreTier,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/metadata"
 	"github.com/sluice-sync/sluice/store"
 )
 
@@ -179,12 +180,27 @@ func (w *writer) result(r *bus.Result) error {
 		row.Outcome = joinOutcome(outcomeOf(r), del)
 	}
 	if row.Run == w.c.Run {
+		w.notKept(r)
 		w.count(&old, -1)
 		w.count(&row, 1)
 		w.c.Moved += r.Moved
 	}
 	w.rows[r.Key] = row
 	return w.failure(r)
+}
+
+// notKept remembers what the target could not hold, and of which key first.
+func (w *writer) notKept(r *bus.Result) {
+	for _, name := range metadata.Losses(r.Lost) {
+		if _, ok := w.c.NotKept[name]; ok {
+			continue
+		}
+		w.c.NotKept = maps.Clone(w.c.NotKept)
+		if w.c.NotKept == nil {
+			w.c.NotKept = map[string]string{}
+		}
+		w.c.NotKept[name] = r.Key
+	}
 }
 
 // count adds a row of this run to the counters, or takes it off. A key counts

@@ -58,6 +58,9 @@ type counters struct {
 	Bytes     int64            `json:"bytes"`      // sizes of the copied objects
 	SkipBytes int64            `json:"skip_bytes"` // sizes of objects skipped or failed after they were published
 	Unvouched int64            `json:"unvouched"`
+	// NotKept names what some object had and the target cannot hold, with the
+	// first such key.
+	NotKept map[string]string `json:"not_kept,omitempty"`
 }
 
 func (c *counters) skipped() (n int64) {

@@ -45,11 +45,14 @@ type Snapshot struct {
 	Retrying       int64            `json:"retrying"`
 	SkippedReasons map[string]int64 `json:"skipped_reasons,omitempty"`
 	Unvouched      int64            `json:"unvouched"` // copied, but nobody could vouch for the bytes that were read
-	DeletesHeld    int64            `json:"deletes_held,omitempty"`
-	FailedDeletes  int64            `json:"failed_deletes,omitempty"`
-	Changing       int64            `json:"changing,omitempty"` // still differed after the last closing pass
-	ListedSource   int64            `json:"listed_source"`      // keys looked at by this process
-	ListedTarget   int64            `json:"listed_target"`
+	// NotKept names what some object had and the target cannot hold, each with
+	// the first such key.
+	NotKept       map[string]string `json:"not_kept,omitempty"`
+	DeletesHeld   int64             `json:"deletes_held,omitempty"`
+	FailedDeletes int64             `json:"failed_deletes,omitempty"`
+	Changing      int64             `json:"changing,omitempty"` // still differed after the last closing pass
+	ListedSource  int64             `json:"listed_source"`      // keys looked at by this process
+	ListedTarget  int64             `json:"listed_target"`
 }
 
 // Snapshot looks at the task; safe for concurrent use with Run.
@@ -86,6 +89,7 @@ func (t *Task) Snapshot() Snapshot {
 		s.State, s.Why = StatePaused, why
 	}
 	s.Copied, s.Deleted, s.Bytes, s.Unvouched = c.Copied, c.Deleted, c.Bytes, c.Unvouched
+	s.NotKept = c.NotKept
 	s.Failed, s.FailedDeletes, s.Retrying = c.Failed, c.FailedDel, c.Retrying+c.RetryDel
 	// Results may be in before the lister's totals are read; they never add up
 	// to more than was published.

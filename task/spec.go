@@ -17,7 +17,9 @@ import (
 	"github.com/sluice-sync/sluice/consumers/transfer"
 	"github.com/sluice-sync/sluice/filter"
 	"github.com/sluice-sync/sluice/keymap"
+	"github.com/sluice-sync/sluice/metadata"
 	"github.com/sluice-sync/sluice/producers/list"
+	"github.com/sluice-sync/sluice/storage"
 )
 
 // Spec says what a job is. The zero value copies everything that differs and
@@ -30,6 +32,14 @@ type Spec struct {
 	Filter    func(start time.Time) (*filter.Filter, error)
 	Selection string
 	Rule      list.Rule
+	// Metadata says what of an object besides its bytes travels, DirMarkers that
+	// empty directories do.
+	Metadata   metadata.Policy
+	DirMarkers bool
+	// Archived says what becomes of objects that must be restored first.
+	Archived    transfer.Archived
+	RestoreDays int    // how long restored copies stay readable; 0: 7
+	RestoreTier string // the source vendor's word for how fast; "" is its default
 	// Overwrite guards writes at the target.
 	Overwrite transfer.Policy
 	Delete    bool
@@ -43,6 +53,11 @@ type Spec struct {
 	GiveUpAfter   time.Duration // how long an endpoint may stay unusable; 0: 10 min
 	MaxErrors     int64         // given-up objects that stop the task; 0: no limit
 	ClosingRounds int           // closing passes at most; 0: 3
+}
+
+// Mapper makes the metadata of copies between two places.
+func (s Spec) Mapper(src, dst storage.Source) metadata.Mapper {
+	return metadata.NewMapper(s.Metadata, src.Features(), dst.Features(), nil)
 }
 
 // Cap bounds how much one run may delete.
@@ -102,6 +117,6 @@ func (c Cap) String() string {
 // hash starts a new scan. How fast it is done does not count.
 func (s Spec) hash() string {
 	from, to, one := s.Map.Only()
-	sum := sha256.Sum256(fmt.Appendf(nil, "1|%q|%+v|%v|%v|%v|%q|%q|%v", s.Selection, s.Rule, s.Overwrite, s.Delete, s.MaxDelete, from, to, one))
+	sum := sha256.Sum256(fmt.Appendf(nil, "2|%q|%+v|%+v|%v|%v|%v|%v|%v|%q|%q|%v", s.Selection, s.Rule, s.Metadata, s.DirMarkers, s.Archived, s.Overwrite, s.Delete, s.MaxDelete, from, to, one))
 	return hex.EncodeToString(sum[:8])
 }

@@ -46,6 +46,7 @@ func (a *app) dryRun(ctx context.Context, f *syncFlags, name string, spec task.S
 	enc := json.NewEncoder(a.stdout)
 	cfg := list.Config{
 		Task: name, Source: e.source, Target: e.target, Map: spec.Map, Rule: spec.Rule, Deletes: spec.Delete,
+		Metadata: spec.Mapper(e.source, e.target), DirMarkers: spec.DirMarkers,
 		Diff: func(d list.Difference) {
 			switch {
 			case d.Op == list.Delete:

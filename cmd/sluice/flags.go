@@ -30,6 +30,8 @@ type syncFlags struct {
 	sizeOnly       bool
 	checksum       bool
 	force          bool
+	compare        string
+	object         objectFlags
 	// deletes
 	delete    bool
 	maxDelete string
@@ -77,6 +79,9 @@ func (f *syncFlags) register(cmd *cobra.Command) {
 	fs.BoolVar(&f.sizeOnly, "size-only", false, "take equal sizes for equal objects (default off)")
 	fs.BoolVar(&f.checksum, "checksum", false, "let only checksums decide, not times (default off)")
 	fs.BoolVar(&f.force, "force", false, "copy everything, equal or not (default off)")
+
+	fs.StringVar(&f.compare, "compare", "", "what else to compare of objects with equal bytes: `metadata` (default nothing)")
+	f.object.register(cmd)
 
 	fs.BoolVar(&f.delete, "delete", false, "delete objects of the target that the source does not hold (default off)")
 	fs.StringVar(&f.maxDelete, "max-delete", "", "delete nothing if more than `N` objects or N% of the target would be deleted (default 10% of a target of more than 100 objects; none: no bound)")
@@ -132,7 +137,7 @@ func (f *syncFlags) spec() (task.Spec, error) {
 	s := task.Spec{
 		Rule: list.Rule{
 			SizeOnly: f.sizeOnly, Checksum: f.checksum, Force: f.force, Update: f.update,
-			IgnoreExisting: f.ignoreExisting, Existing: f.existing,
+			IgnoreExisting: f.ignoreExisting, Existing: f.existing, Metadata: f.compare != "",
 		},
 		Delete: f.delete, Workers: f.workers, Tries: f.retries, GiveUpAfter: f.giveUpAfter, MaxErrors: f.maxErrors,
 	}
@@ -153,6 +158,9 @@ func (f *syncFlags) spec() (task.Spec, error) {
 		return s, err
 	}
 	if s.Threshold, err = sizeFlag("multipart-threshold", f.threshold, 1<<20); err != nil {
+		return s, err
+	}
+	if err := f.object.apply(&s); err != nil {
 		return s, err
 	}
 	if err := f.selection(&s); err != nil {
@@ -180,6 +188,8 @@ func (f *syncFlags) check() error {
 		return usagef("--ignore-existing and --existing together leave nothing to do")
 	case f.ignoreExisting && f.force:
 		return usagef("--ignore-existing and --force contradict each other")
+	case f.compare != "" && f.compare != "metadata":
+		return usagef("--compare %s: use metadata", f.compare)
 	case f.sizeOnly && f.checksum:
 		return usagef("--size-only and --checksum contradict each other")
 	case f.maxDelete != "" && !f.delete:

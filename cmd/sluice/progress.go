@@ -224,6 +224,9 @@ func printSummary(w io.Writer, s task.Snapshot) {
 	if s.Unvouched > 0 {
 		fmt.Fprintf(w, "  %s objects were read without a checksum of the source to hold them against\n", humanize.Comma(s.Unvouched))
 	}
+	for _, what := range sortedKeys(s.NotKept) {
+		fmt.Fprintf(w, "  not kept, because the target cannot hold it: %s (first of %q)\n", strings.ReplaceAll(what, "_", " "), s.NotKept[what])
+	}
 	if s.Changing > 0 {
 		fmt.Fprintf(w, "  %s objects still changed at the source during the last look\n", humanize.Comma(s.Changing))
 	}
@@ -243,6 +246,8 @@ func skipWords(why string) string {
 		return "symbolic links, which the target cannot hold"
 	case "special":
 		return "FIFOs, sockets and devices"
+	case "archived":
+		return "archived objects, which must be restored before they can be read (--archived restore)"
 	case "gone":
 		return "gone from the source by now"
 	}

@@ -65,6 +65,9 @@ func (a *app) sync(ctx context.Context, f *syncFlags, srcArg, dstArg string) err
 	if err != nil {
 		return err
 	}
+	if err := f.object.fits(ends.target); err != nil {
+		return err
+	}
 	spec.Map = ends.keys
 	if f.dryRun {
 		return a.dryRun(ctx, f, name, spec, ends)

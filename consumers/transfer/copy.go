@@ -15,7 +15,7 @@ func (j *job) copyThere(ctx context.Context, obj *storage.Object, info *storage.
 	if j.copier == nil || j.noCopy.Load() {
 		return done{}, false, nil
 	}
-	if info == nil && (!j.srcHas.FileTree || j.cfg.Overwrite != Always) {
+	if info == nil && (!j.srcHas.FileTree || j.cfg.Overwrite != Always || j.cfg.Metadata.Owner) {
 		if info, err = j.looked(ctx, nil); err != nil {
 			return done{}, true, err
 		}
@@ -35,7 +35,9 @@ func (j *job) copyThere(ctx context.Context, obj *storage.Object, info *storage.
 		if _, why, err := j.allow(ctx, info); err != nil || why != "" {
 			return skipped(why, obj.Size), true, err
 		}
-		o.Meta = metadata(info)
+		if o.Meta, err = j.meta(ctx, info); err != nil {
+			return done{}, true, err
+		}
 	}
 	there, err := j.copier.CopyFrom(ctx, j.cfg.Source, *obj, j.target, o)
 	switch {

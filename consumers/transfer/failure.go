@@ -65,6 +65,9 @@ const (
 )
 
 func remedyOf(err error) remedy {
+	if errors.As(err, new(waiting)) {
+		return later
+	}
 	var s spent
 	if errors.As(err, &s) {
 		if s.never {
@@ -211,6 +214,9 @@ func (j *job) failed(err error) bus.Result {
 	_, res.Cause = storage.KindOf(err)
 	res.Error = err.Error()
 	res.Tries = e.Tries + 1
+	if errors.As(err, new(waiting)) {
+		return j.parked(res)
+	}
 	what := remedyOf(err)
 	if what == never || res.Tries >= j.cfg.Tries || what == once && res.Tries >= 2 {
 		return res

@@ -28,11 +28,11 @@ func (e *endless) object(key string) storage.Object {
 }
 
 func (e *endless) Stat(_ context.Context, key string) (storage.Info, error) {
-	return storage.Info{Object: e.object(key)}, nil
+	return storage.Info{Object: e.object(key), Tagged: storage.TagsNone}, nil
 }
 
 func (e *endless) Open(_ context.Context, key string, o storage.ReadOptions) (*storage.Reader, error) {
-	return &storage.Reader{Info: storage.Info{Object: e.object(key)}, Body: io.NopCloser(io.LimitReader(zeros{}, o.Length))}, nil
+	return &storage.Reader{Info: storage.Info{Object: e.object(key), Tagged: storage.TagsNone}, Body: io.NopCloser(io.LimitReader(zeros{}, o.Length))}, nil
 }
 
 type zeros struct{}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/metadata"
 	"github.com/sluice-sync/sluice/storage"
 )
 
@@ -19,6 +20,7 @@ type job struct {
 	target string // key there
 	mapped bool   // whether the key takes part
 
+	lost  metadata.Loss   // what the target cannot hold of the object
 	tried bool            // an attempt failed: look at the source afresh
 	sums  map[string]bool // what whole readings gave that disagreed with the source's composite ETag
 	sent  atomic.Int64    // bytes in Progress.Partial
@@ -119,6 +121,10 @@ func (j *job) tidy(ctx context.Context, res *bus.Result) bool {
 
 func (j *job) result(d done) bus.Result {
 	e := &j.d.Event
+	lost := ""
+	if d.outcome == bus.Copied {
+		lost = j.lost.String()
+	}
 	task := e.Task
 	if task == "" {
 		task = j.cfg.Task
@@ -126,7 +132,7 @@ func (j *job) result(d done) bus.Result {
 	return bus.Result{
 		Task: task, Run: e.Run, Seq: j.d.Seq, Op: e.Op, Key: e.Key, Class: e.Class, Kind: e.Kind,
 		Outcome: d.outcome, Reason: d.reason, Size: d.size, Moved: d.moved, Src: d.src, Dst: d.dst,
-		Unvouched: d.unvouched, Tries: e.Tries + 1, At: time.Now(),
+		Unvouched: d.unvouched, Lost: lost, Tries: e.Tries + 1, At: time.Now(),
 	}
 }
 
@@ -164,7 +170,7 @@ func (j *job) confirms() bool {
 
 func (j *job) eventObject() storage.Object {
 	e := &j.d.Event
-	o := storage.Object{Key: j.source, Size: e.Size, ModTime: e.MTime, ETag: e.ETag, Inode: e.Inode, CTime: e.CTime}
+	o := storage.Object{Key: j.source, Size: e.Size, ModTime: e.MTime, ETag: e.ETag, Class: e.StorageClass, Inode: e.Inode, CTime: e.CTime}
 	switch e.Kind {
 	case bus.KindDir:
 		o.Kind = storage.KindDir

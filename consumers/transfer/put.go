@@ -34,7 +34,7 @@ func (j *job) put(ctx context.Context) (done, error) {
 		return done{}, err
 	}
 	want, info, err := j.look(ctx, known)
-	if err == nil && known && want.Version() == src {
+	if err == nil && known && want.Version() == src && !j.cfg.CompareMetadata {
 		same, err := j.targetHolds(ctx, dst)
 		if err != nil {
 			return done{}, err
@@ -45,7 +45,7 @@ func (j *job) put(ctx context.Context) (done, error) {
 	}
 	var did done
 	if err == nil {
-		did, err = j.bring(ctx, want, info)
+		did, err = j.bringThawed(ctx, want, info)
 	}
 	if err == nil && did.outcome == bus.Copied && j.confirms() {
 		err = j.confirm(ctx, did.src)
@@ -78,7 +78,7 @@ func (j *job) look(ctx context.Context, known bool) (*storage.Object, *storage.I
 		o := j.eventObject()
 		return &o, nil, nil
 	}
-	if known || j.srcHas.FileTree || j.copier != nil || j.inParts(e.Size) {
+	if known || j.srcHas.FileTree || j.copier != nil || j.inParts(e.Size) || e.Waits > 0 || j.srcHas.Archived(e.StorageClass) {
 		info, err := j.stat(ctx)
 		return &info.Object, &info, err
 	}
@@ -117,6 +117,13 @@ func (j *job) bring(ctx context.Context, want *storage.Object, info *storage.Inf
 	if j.dstHas.FileTree && strings.HasSuffix(j.target, "/") {
 		return j.makeMarker(ctx, info)
 	}
+	if j.cfg.CompareMetadata {
+		if info, err := j.looked(ctx, info); err != nil {
+			return done{}, err
+		} else if did, ok, err := j.onlyMetadata(ctx, info); ok || err != nil {
+			return did, err
+		}
+	}
 	if did, ok, err := j.copyThere(ctx, want, info); ok || err != nil {
 		return did, err
 	}
@@ -149,7 +156,11 @@ func (j *job) copyWhole(ctx context.Context, want *storage.Object) (done, error)
 	if err != nil || why != "" {
 		return skipped(why, info.Size), err
 	}
-	o := storage.PutOptions{Size: info.Size, Meta: metadata(info), IfAbsent: cond.absent, IfVersion: cond.version}
+	meta, err := j.meta(ctx, info)
+	if err != nil {
+		return done{}, err
+	}
+	o := storage.PutOptions{Size: info.Size, Meta: meta, IfAbsent: cond.absent, IfVersion: cond.version}
 	v, vouched := vouchFor(info, j.srcHas)
 	var obj storage.Object
 	if info.Size <= bufferMost {
@@ -253,15 +264,6 @@ func (j *job) gone(ctx context.Context) (done, error) {
 func isGone(err error) bool {
 	var s sided
 	return errors.Is(err, storage.ErrNotFound) && errors.As(err, &s) && s.side == Source
-}
-
-// metadata is what goes along with an object's bytes.
-func metadata(info *storage.Info) storage.Metadata {
-	m := info.Metadata
-	if m.MTime.IsZero() && m.User["mtime"] == "" {
-		m.MTime = info.ModTime
-	}
-	return m
 }
 
 // madeAt is the time that policies compare: the original's, where it was kept.

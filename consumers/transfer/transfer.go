@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/keymap"
+	"github.com/sluice-sync/sluice/metadata"
 	"github.com/sluice-sync/sluice/storage"
 )
 
@@ -56,6 +57,17 @@ type Config struct {
 	PartSize    int64 // bytes; 16 MiB; raised to fit the target's limits, moved to fit the source's parts
 	PartWorkers int   // parts at once of one object, and half of the parts at once over all objects; 4
 
+	Metadata metadata.Policy
+	// CompareMetadata: an object whose bytes the target holds is given new
+	// metadata where it lies, if that differs.
+	CompareMetadata bool
+	DirMarkers      bool // empty directories of files become empty objects "dir/" at a store
+
+	Archived     Archived      // ArchivedFail
+	RestoreDays  int           // how long restored copies stay readable; 7
+	RestoreTier  string        // the source vendor's word for how fast, "" its default
+	RestorePause time.Duration // before the first look at a restore under way, longer each time; 1 min
+
 	Tries       int           // handlings of one event before it is given up; 5
 	Overwrite   Policy        // Always
 	Deletes     bool          // whether anything may be deleted at the target
@@ -88,6 +100,8 @@ func (c Config) withDefaults() Config {
 	orInt(&c.BulkWorkers, 4)
 	orInt(&c.PartWorkers, 4)
 	orInt(&c.Tries, 5)
+	orInt(&c.RestoreDays, 7)
+	orTime(&c.RestorePause, time.Minute)
 	orBytes(&c.Threshold, 64<<20)
 	orBytes(&c.PartSize, 16<<20)
 	orTime(&c.GiveUpAfter, 10*time.Minute)
@@ -134,6 +148,8 @@ type Transfer struct {
 	multipart      storage.Multipart  //
 	copier         storage.Copier     // only if the source is within its reach
 	partCopier     storage.PartCopier // likewise
+	restorer       storage.Restorer   // nil where the source has none
+	mapper         metadata.Mapper
 
 	gates [2]*gate // by Side
 	slots chan struct{}
@@ -160,6 +176,8 @@ func New(cfg Config, streams bus.Streams, state State) *Transfer {
 		t.copier = c
 		t.partCopier, _ = storage.As[storage.PartCopier](cfg.Target)
 	}
+	t.restorer, _ = storage.As[storage.Restorer](cfg.Source)
+	t.mapper = metadata.NewMapper(cfg.Metadata, t.srcHas, t.dstHas, nil)
 	t.gates[Source] = newGate(Source, cfg.Source.Check, cfg.GiveUpAfter)
 	t.gates[Target] = newGate(Target, cfg.Target.Check, cfg.GiveUpAfter)
 	return t

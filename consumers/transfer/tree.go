@@ -3,24 +3,31 @@ package transfer
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/storage"
 )
 
-// makeDir makes the target hold an empty directory.
+// makeDir makes the target hold an empty directory, or the marker of one.
 func (j *job) makeDir(ctx context.Context, info *storage.Info) (done, error) {
-	if j.dstTree == nil {
+	if j.dstTree == nil && !j.cfg.DirMarkers {
 		return skipped("directory", 0), nil
 	}
 	info, err := j.looked(ctx, info)
 	if err != nil {
 		return done{}, err
 	}
-	if err := j.dstTree.MakeDir(ctx, j.target, metadata(info)); err != nil {
-		return done{}, at(Target, err)
+	meta, err := j.meta(ctx, info)
+	if err != nil {
+		return done{}, err
 	}
-	return done{outcome: bus.Copied, src: info.Version()}, nil
+	if j.dstTree == nil {
+		_, err = j.cfg.Target.Put(ctx, j.target, strings.NewReader(""), storage.PutOptions{Meta: meta})
+	} else {
+		err = j.dstTree.MakeDir(ctx, j.target, meta)
+	}
+	return done{outcome: bus.Copied, src: info.Version()}, at(Target, err)
 }
 
 // makeMarker brings over an object whose key ends in "/": stores use empty
@@ -55,7 +62,11 @@ func (j *job) link(ctx context.Context, info *storage.Info) (done, error) {
 	if err != nil {
 		return done{}, at(Source, err)
 	}
-	obj, err := j.dstTree.Symlink(ctx, j.target, text, metadata(info))
+	meta, err := j.meta(ctx, info)
+	if err != nil {
+		return done{}, err
+	}
+	obj, err := j.dstTree.Symlink(ctx, j.target, text, meta)
 	if err != nil {
 		return done{}, at(Target, err)
 	}

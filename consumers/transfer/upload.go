@@ -217,12 +217,16 @@ func (u *upload) begin(ctx context.Context, byCopy bool) error {
 	if err != nil {
 		return at(Target, err)
 	}
+	meta, err := u.meta(ctx, u.info)
+	if err != nil {
+		return err
+	}
 	u.rec = UploadRecord{Begun: time.Now()}
 	if err := u.putRecord(u.rec); err != nil {
 		return err
 	}
 	id, err := u.multipart.CreateUpload(ctx, u.target, storage.UploadOptions{
-		Size: u.info.Size, PartSize: size, Meta: metadata(u.info),
+		Size: u.info.Size, PartSize: size, Meta: meta,
 	})
 	if err != nil {
 		return at(Target, err) // it may have been created: the intent finds it
@@ -263,7 +267,7 @@ func (j *job) landed(ctx context.Context, rec UploadRecord, info *storage.Info) 
 	if err != nil {
 		return nil, at(Target, err)
 	}
-	ours := metadata(info).MTime
+	ours := madeAt(info)
 	switch {
 	case there.Size != rec.Size:
 		return nil, nil

@@ -19,6 +19,9 @@ type Rule struct {
 	Update         bool // what is at the target with the source's time or a later one is left alone
 	IgnoreExisting bool // what is at the target is left alone
 	Existing       bool // what is not at the target is left alone
+	// Metadata: of objects with equal bytes the metadata is compared too, by a
+	// look at both of them. Earlier answers do not spare it.
+	Metadata bool
 }
 
 // verdict is the answer to whether an object needs copying.
@@ -66,10 +69,13 @@ func (c *comparer) compare(s, d *storage.Object, ours bool) (verdict, reason) {
 		return differs, diffAbsent
 	case c.IgnoreExisting && !ours:
 		return equal, skipExists
-	case c.dstTree && isDir(s) && d.Kind != storage.KindFile:
+	case c.dstTree && isDir(s) && d.Kind != storage.KindFile, s.Kind == storage.KindDir && isDir(d):
 		return equal, skipEqual
 	}
 	v, why := c.same(s, d)
+	if v == equal && c.Metadata && s.Kind == storage.KindFile {
+		return unknown, diffMetadata
+	}
 	if v == differs && c.Update {
 		return c.newer(s, d, why)
 	}
@@ -135,7 +141,7 @@ func (c *comparer) newer(s, d *storage.Object, why reason) (verdict, reason) {
 // asks tells whether a row of an earlier run could settle what the listings
 // do not find equal.
 func (c *comparer) asks(s, d *storage.Object) bool {
-	return d != nil && s.Size == d.Size && s.Kind == d.Kind && !c.Force && !c.Checksum
+	return d != nil && s.Size == d.Size && s.Kind == d.Kind && !c.Force && !c.Checksum && !c.Metadata
 }
 
 // settled tells whether the inventory overrules a verdict other than equal:

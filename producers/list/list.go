@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/keymap"
+	"github.com/sluice-sync/sluice/metadata"
 	"github.com/sluice-sync/sluice/storage"
 )
 
@@ -45,10 +46,14 @@ type Config struct {
 	KeyRules func(targetKey string) bool
 
 	Rule          Rule
-	BulkThreshold int64 // bytes; objects at or above it get class bulk; 0: none
-	Ranges        int   // listed at once at most; 0: 4
-	Heads         int   // looks at single objects at once at most; 0: 32
-	Deletes       bool  // collect candidates
+	Metadata      metadata.Mapper // what copies are given; only with Rule.Metadata
+	BulkThreshold int64           // bytes; objects at or above it get class bulk; 0: none
+	Ranges        int             // listed at once at most; 0: 4
+	// DirMarkers: directories of a file tree that are empty have a counterpart at
+	// a target that is none, the empty object by which stores show a directory.
+	DirMarkers bool
+	Heads      int  // looks at single objects at once at most; 0: 32
+	Deletes    bool // collect candidates
 
 	// Publish returns when all events are acknowledged. After an error any of
 	// them may have been stored; they are published again. Back-pressure is

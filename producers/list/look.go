@@ -68,6 +68,13 @@ func (w *worker) look(ctx context.Context, p *pair) error {
 		same, err = l.sameBytes(ctx)
 	case diffTime:
 		same, err = l.sameTime(ctx)
+	case diffMetadata:
+		same = true
+	}
+	if err == nil && same {
+		if same, err = l.sameMetadata(ctx); err == nil && !same {
+			p.why = diffMetadata
+		}
 	}
 	if err == nil && same {
 		p.verdict, p.why = equal, skipEqual
@@ -237,6 +244,33 @@ func (l *looks) md5(ctx context.Context, b storage.Source, o *storage.Object, ke
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// sameMetadata compares what a copy would be given with what the target has, if
+// that is asked for.
+func (l *looks) sameMetadata(ctx context.Context) (bool, error) {
+	if !l.w.cfg.Rule.Metadata || l.p.s.Kind != storage.KindFile {
+		return true, nil
+	}
+	src, err := l.source(ctx)
+	if err != nil {
+		return false, err
+	}
+	dst, err := l.target(ctx)
+	if err != nil {
+		return false, err
+	}
+	m := &l.w.cfg.Metadata
+	srcTags, err := m.Tags(ctx, l.w.cfg.Source, src)
+	if err != nil {
+		return false, err
+	}
+	dstTags, err := m.Tags(ctx, l.w.cfg.Target, dst)
+	if err != nil {
+		return false, err
+	}
+	want, _ := m.Map(src, srcTags)
+	return m.Equal(want, dst, dstTags), nil
 }
 
 // sameLink compares the texts of two symbolic links.

@@ -199,7 +199,7 @@ func (w *worker) cannotHold(s *storage.Object) (bool, reason) {
 	switch {
 	case s.Kind == storage.KindSpecial:
 		return true, skipSpecial
-	case s.Kind == storage.KindDir && !w.rule.dstTree:
+	case s.Kind == storage.KindDir && !w.rule.dstTree && !w.cfg.DirMarkers:
 		return true, skipDir
 	case s.Kind == storage.KindSymlink && !w.rule.dstTree:
 		return true, skipSymlink
@@ -280,7 +280,7 @@ func (w *worker) publish(c *chunk, s, d *storage.Object, why reason, ours bool) 
 	}
 	c.events = append(c.events, bus.Event{
 		Task: w.cfg.Task, Op: bus.OpPut, Key: s.Key, Kind: kind, Size: s.Size, MTime: s.ModTime, ETag: s.ETag,
-		Inode: s.Inode, CTime: s.CTime, Class: class, Run: w.cfg.Run,
+		Inode: s.Inode, CTime: s.CTime, StorageClass: s.Class, Class: class, Run: w.cfg.Run,
 	})
 }
 

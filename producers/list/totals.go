@@ -21,6 +21,7 @@ const (
 	diffTime
 	diffChecksum
 	diffLink
+	diffMetadata
 	diffForced
 	diffUnknown
 	diffUnreadable
@@ -31,7 +32,7 @@ var reasonNames = [...]string{
 	skipEqual: "equal", skipExists: "exists", skipNewer: "newer_at_target", skipAbsent: "absent_at_target",
 	skipDir: "directory", skipSymlink: "symlink", skipSpecial: "special",
 	diffAbsent: "absent", diffKind: "kind", diffSize: "size", diffTime: "mtime", diffChecksum: "checksum",
-	diffLink: "link", diffForced: "forced", diffUnknown: "unknown", diffUnreadable: "unreadable",
+	diffLink: "link", diffMetadata: "metadata", diffForced: "forced", diffUnknown: "unknown", diffUnreadable: "unreadable",
 	diffExtraneous: "extraneous",
 }
 
