@@ -44,7 +44,8 @@ func (j *job) copyThere(ctx context.Context, obj *storage.Object, info *storage.
 	case errors.Is(err, storage.ErrUnsupported):
 		j.noCopy.Store(true)
 		return done{}, false, nil
-	case errors.Is(err, storage.ErrDenied): // the target's credentials may not read the source
+	case errors.Is(err, storage.ErrDenied), // the target's credentials may not read the source
+		errors.Is(err, storage.ErrInvalidKey): // SDKs refuse to copy odd keys that can well be put
 		return done{}, false, nil
 	case err != nil:
 		return done{}, true, j.copySide(err)

@@ -12,6 +12,7 @@ import (
 // tags, storage class, archive state, and what only files have.
 var wholeTopics = []topic{
 	{"tags", tagsKept},
+	{"tags in Unicode", tagsUnicode},
 	{"tags of copies and uploads", tagsCopied},
 	{"class", classKept},
 	{"class unknown", classRefused},
@@ -20,20 +21,28 @@ var wholeTopics = []topic{
 	{"set metadata", setMeta},
 }
 
-// someTags need escaping in headers and in XML.
+// someTags need escaping in headers.
 func someTags() map[string]string {
-	return map[string]string{"team": "a b+c=d", "größe": "ü/:@", "empty": ""}
+	return map[string]string{"team": "a b+c=d", "x/y:z": "-_.@", "empty": ""}
 }
 
-// tagger returns a fresh bucket that keeps tags. Who does not declare them
-// must have no power to read them, and the reverse.
+// tagger returns a fresh bucket that keeps tags, if it declares that. Who does
+// not must refuse to read any.
 func tagger(t *testing.T, h Harness) (storage.Bucket, storage.Tagger, bool) {
 	b := h.New(t)
 	g, ok := storage.As[storage.Tagger](b)
-	if ok != b.Features().Tags {
-		t.Errorf("Features.Tags is %v, the power Tagger is there: %v", b.Features().Tags, ok)
+	if b.Features().Tags {
+		if !ok {
+			t.Fatal("declares tags and cannot read them")
+		}
+		return b, g, true
 	}
-	return b, g, ok
+	if ok {
+		put(t, b, "k", []byte("x"))
+		_, err := g.Tags(t.Context(), "k")
+		wantError(t, b, err, "k", storage.ErrUnsupported)
+	}
+	return b, nil, false
 }
 
 func wantTags(t *testing.T, b storage.Bucket, key string, want map[string]string) {
@@ -71,6 +80,22 @@ func tagsKept(t *testing.T, h Harness) {
 	wantTags(t, b, "some", nil)
 	_, err := g.Tags(t.Context(), "missing")
 	wantError(t, b, err, "missing", storage.ErrNotFound)
+}
+
+// tagsUnicode: letters of all languages are kept or refused.
+func tagsUnicode(t *testing.T, h Harness) {
+	b, _, ok := tagger(t, h)
+	if !ok {
+		return
+	}
+	tags := map[string]string{"größe": "ü", "k": "日本"}
+	_, err := b.Put(t.Context(), "k", body([]byte("x")), storage.PutOptions{Size: 1, Meta: storage.Metadata{Tags: tags}})
+	if err != nil {
+		wantError(t, b, err, "k", storage.ErrInvalid)
+		wantAbsent(t, b, "k")
+		return
+	}
+	wantTags(t, b, "k", tags)
 }
 
 func tagsCopied(t *testing.T, h Harness) {
