@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-sync/sluice/bus"
 	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/store"
 )
 
 // deletes publishes the target keys that the source does not hold, if
@@ -132,4 +133,16 @@ func (t *Task) publishDeletes(ctx context.Context) error {
 			return fmt.Errorf("state: %w", err)
 		}
 	}
+}
+
+// retryBlocked makes the objects due again whose place at the target was taken:
+// where a file has become a directory, or the other way round, what was in the
+// way may be deleted by now.
+func (t *Task) retryBlocked() error {
+	if c, _ := t.proj.counters(); c.Deleted == 0 || !t.cfg.Spec.Delete {
+		return nil
+	}
+	_, exists := storage.KindOf(storage.ErrExists)
+	_, err := t.proj.reopen(t.now(), func(f *store.Failure) bool { return f.Cause == exists && f.Op == string(bus.OpPut) })
+	return err
 }

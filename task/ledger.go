@@ -76,8 +76,9 @@ func (p *projector) end() (bool, error) {
 	return p.ended, nil
 }
 
-// reopen makes all given-up objects due now, with a full set of tries.
-func (p *projector) reopen(now time.Time) (n int, err error) {
+// reopen makes the given-up objects that which tells due now, with a full set
+// of tries.
+func (p *projector) reopen(now time.Time, which func(*store.Failure) bool) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -94,7 +95,7 @@ func (p *projector) reopen(now time.Time) (n int, err error) {
 		b := p.st.Batch()
 		for _, f := range fs {
 			after = f.Key
-			if !f.GivenUp {
+			if !f.GivenUp || !which(&f) {
 				continue
 			}
 			n++

@@ -75,7 +75,7 @@ func TestReopen(t *testing.T) {
 	b.project(res("del f given_up"))
 	_, changed := b.counters()
 	at := noon.Add(time.Hour)
-	if n, err := b.reopen(at); n != 4 || err != nil {
+	if n, err := b.reopen(at, everyFailure); n != 4 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	<-changed
@@ -91,7 +91,7 @@ func TestReopen(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if n, err := b.reopen(at); n != 0 || err != nil {
+	if n, err := b.reopen(at, everyFailure); n != 0 || err != nil {
 		t.Errorf("again: %d, %v", n, err)
 	}
 	b.project(res("put a copied", "del c deleted", "put d copied", "put@old e copied", "del f deleted"))
@@ -108,7 +108,7 @@ func TestReopenMany(t *testing.T) {
 		rs = append(rs, res(fmt.Sprintf("put %04d given_up", i))...)
 	}
 	b.project(rs)
-	if n, err := b.reopen(noon); n != 2500 || err != nil || b.show() != "retrying 2500" {
+	if n, err := b.reopen(noon, everyFailure); n != 2500 || err != nil || b.show() != "retrying 2500" {
 		t.Errorf("%d, %v, %s", n, err, b.show())
 	}
 }
@@ -160,7 +160,7 @@ func TestNothingIsReopenedAfterTheEnd(t *testing.T) {
 	if ended, err := b.end(); ended || err != nil {
 		t.Errorf("ended with a retry of another run: %v", err)
 	}
-	if n, err := b.reopen(noon); n != 1 || err != nil {
+	if n, err := b.reopen(noon, everyFailure); n != 1 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	b.project(res("put@old b copied"))
@@ -171,7 +171,9 @@ func TestNothingIsReopenedAfterTheEnd(t *testing.T) {
 	if ended, err := b.end(); !ended || err != nil {
 		t.Errorf("not ended: %v", err)
 	}
-	if n, err := b.reopen(noon); n != 0 || err == nil {
+	if n, err := b.reopen(noon, everyFailure); n != 0 || err == nil {
 		t.Errorf("%d failures are tried again after the end", n)
 	}
 }
+
+func everyFailure(*store.Failure) bool { return true }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/store"
 )
 
 // retryLease is how long a retry that was published is not published again.
@@ -73,5 +74,5 @@ func (t *Task) RetryFailures() (int, error) {
 	if proj == nil {
 		return 0, errors.New("the task is about to begin: try again in a moment")
 	}
-	return proj.reopen(t.now())
+	return proj.reopen(t.now(), func(*store.Failure) bool { return true })
 }

@@ -240,6 +240,9 @@ func (t *Task) phases(ctx context.Context) error {
 	if held != nil && !errors.Is(held, ErrDeletesHeld) {
 		return held
 	}
+	if err := t.retryBlocked(); err != nil {
+		return err
+	}
 	if err := t.settleAll(ctx); err != nil {
 		return err
 	}
