@@ -118,9 +118,11 @@ func (j *job) bring(ctx context.Context, want *storage.Object, info *storage.Inf
 		return j.makeMarker(ctx, info)
 	}
 	if j.cfg.CompareMetadata {
-		if info, err := j.looked(ctx, info); err != nil {
+		var err error
+		if info, err = j.looked(ctx, info); err != nil {
 			return done{}, err
-		} else if did, ok, err := j.onlyMetadata(ctx, info); ok || err != nil {
+		}
+		if did, ok, err := j.onlyMetadata(ctx, info); ok || err != nil {
 			return did, err
 		}
 	}
