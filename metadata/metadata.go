@@ -99,10 +99,11 @@ func (m *Mapper) Map(info *storage.Info, tags map[string]string) (storage.Metada
 	if len(tags) == 0 && !m.dst.Tags && m.src.Tags && !m.DropTags && info.Tagged == storage.TagsSome {
 		lost |= Tags
 	}
-	same := true
-	if out.StorageClass, same = m.class(info.Class); !same {
+	class, same := m.class(info.Class)
+	if !same {
 		lost |= Class
 	}
+	out.StorageClass = class
 	return out, lost
 }
 

@@ -138,4 +138,3 @@ func TestDirMarkers(t *testing.T) {
 		t.Errorf("%+v", there)
 	}
 }
-

@@ -8,6 +8,7 @@ import (
 	"hash/crc64"
 
 	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/crc64ecma"
 )
 
 // vouch is a digest of the whole object that the source keeps, and how to
@@ -23,7 +24,6 @@ const algMD5 = "MD5"
 var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 	nvme       = crc64.MakeTable(polyNVME)
-	ecma       = crc64.MakeTable(crc64.ECMA)
 )
 
 // digests are the stored checksums that can be checked, the cheapest first.
@@ -36,7 +36,7 @@ var digests = []struct {
 	{"CRC32C", 4, func() hash.Hash { return crc32.New(castagnoli) }, crc32.Castagnoli},
 	{"CRC32", 4, func() hash.Hash { return crc32.NewIEEE() }, crc32.IEEE},
 	{"CRC64NVME", 8, func() hash.Hash { return crc64.New(nvme) }, polyNVME},
-	{"CRC64ECMA", 8, func() hash.Hash { return crc64.New(ecma) }, crc64.ECMA},
+	{"CRC64ECMA", 8, func() hash.Hash { return crc64ecma.New() }, crc64.ECMA},
 	{"SHA256", 32, sha256.New, 0},
 }
 

@@ -83,7 +83,9 @@ var spelled = func() map[string]string {
 		"Content-Range", "Content-Type", "Date", "Etag", "Last-Modified", "Server", "Vary",
 		"X-Amz-Checksum-Crc32", "X-Amz-Checksum-Crc32c", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type",
 		"X-Amz-Meta-Mtime", "X-Amz-Replication-Status", "X-Amz-Request-Id", "X-Amz-Server-Side-Encryption",
-		"X-Amz-Storage-Class", "X-Amz-Version-Id",
+		"X-Amz-Storage-Class", "X-Amz-Tagging-Count", "X-Amz-Version-Id",
+		"Content-Disposition", "Content-Md5", "X-Oss-Hash-Crc64ecma", "X-Oss-Meta-Mtime", "X-Oss-Object-Type", "X-Oss-Request-Id",
+		"X-Oss-Server-Time", "X-Oss-Storage-Class", "X-Oss-Tagging-Count",
 	} {
 		m[strings.ToLower(name)] = name
 	}

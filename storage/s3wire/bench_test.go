@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"hash/crc64"
 	"io"
 	"net"
 	"strconv"
@@ -22,12 +23,14 @@ import (
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/dialect"
 	"github.com/sluice-sync/sluice/storage/minio"
+	"github.com/sluice-sync/sluice/storage/oss"
 	"github.com/sluice-sync/sluice/storage/s3"
+	"github.com/sluice-sync/sluice/storage/s3wire"
 )
 
 // nullServer answers requests from memory, as cheaply as sockets allow: what is
-// measured is the client.
-func nullServer(b *testing.B) string {
+// measured is the client. Every answer has the headers given.
+func nullServer(b *testing.B, headers string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -42,20 +45,27 @@ func nullServer(b *testing.B) string {
 				return
 			}
 			b.Cleanup(func() { c.Close() })
-			wg.Go(func() { serveNull(c) })
+			wg.Go(func() { serveNull(c, headers) })
 		}
 	})
 	return l.Addr().String()
 }
 
 const common = "HTTP/1.1 200 OK\r\nServer: null\r\nAccept-Ranges: bytes\r\nDate: Tue, 24 Nov 2026 15:00:00 GMT\r\nLast-Modified: Tue, 24 Nov 2026 15:00:00 GMT\r\n" +
-	"Etag: \"620f0b67a91f7f74151bc5be745b7110\"\r\nContent-Type: application/octet-stream\r\nX-Amz-Request-Id: 18EB03BCE45A47EF\r\nX-Amz-Meta-Mtime: 1700000000.5\r\nContent-Length: "
+	"Etag: \"620f0b67a91f7f74151bc5be745b7110\"\r\nContent-Type: application/octet-stream\r\n"
 
-func serveNull(c net.Conn) {
-	get := []byte(common + "4096\r\n\r\n" + strings.Repeat("\x00", 4096))
-	put := []byte(common + "0\r\n\r\n")
+const (
+	amzHeaders = "X-Amz-Request-Id: 18EB03BCE45A47EF\r\nX-Amz-Meta-Mtime: 1700000000.5\r\n"
+	ossHeaders = "x-oss-request-id: 5C06A3B67B8B5A3DA422299D\r\nx-oss-object-type: Normal\r\nx-oss-storage-class: Standard\r\nx-oss-server-time: 3\r\n" +
+		"x-oss-meta-mtime: 1700000000.5\r\n"
+)
+
+func serveNull(c net.Conn, headers string) {
+	headers = common + headers + "Content-Length: "
+	get := []byte(headers + "4096\r\n\r\n" + strings.Repeat("\x00", 4096))
+	put := []byte(headers + "0\r\n\r\n")
 	page := nullPage()
-	list := []byte(common + strconv.Itoa(len(page)) + "\r\n\r\n" + page)
+	list := []byte(headers + strconv.Itoa(len(page)) + "\r\n\r\n" + page)
 	r := bufio.NewReaderSize(c, 64<<10)
 	for {
 		answer, size, first := get, 0, true
@@ -131,7 +141,7 @@ func cpu() time.Duration {
 
 func BenchmarkObjects(b *testing.B) {
 	d, _ := dialect.Lookup("minio")
-	addr := nullServer(b)
+	addr := nullServer(b, amzHeaders)
 	m, err := minio.Open(minio.Config{Endpoint: "http://" + addr, AccessKey: "a", SecretKey: "s", Bucket: "bucket", Dialect: d})
 	if err != nil {
 		b.Fatal(err)
@@ -141,8 +151,16 @@ func BenchmarkObjects(b *testing.B) {
 		b.Fatal(err)
 	}
 	body := make([]byte, 4096)
+	crc := crc64.Checksum(body, crc64.MakeTable(crc64.ECMA))
+	o, err := oss.Open(oss.Config{
+		Endpoint: "http://" + nullServer(b, fmt.Sprintf("%sx-oss-hash-crc64ecma: %d\r\n", ossHeaders, crc)), Region: "cn-hangzhou", Bucket: "bucket",
+		Keys: s3wire.StaticKeys(s3wire.Keys{Access: "a", Secret: "s"}),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 	want := &storage.Object{Key: "some/key.jpg", Size: 4096, ETag: "620f0b67a91f7f74151bc5be745b7110"}
-	for name, bucket := range map[string]storage.Bucket{"minio": m, "s3": a} {
+	for name, bucket := range map[string]storage.Bucket{"minio": m, "s3": a, "oss": o} {
 		b.Run(name+"/get", func(b *testing.B) {
 			perOp(b, func() error {
 				r, err := bucket.Open(b.Context(), want.Key, storage.ReadOptions{Length: -1, Want: want})

@@ -1,12 +1,13 @@
 // Package s3wire is the part of the S3 protocol that carries the objects:
 // list, look, read, write, delete, each one signed request over storage/http1,
-// with the errors, headers and proofs of integrity that belong to them. The drivers
-// s3 and minio add what their SDKs are good at: credentials, endpoints,
-// multipart bookkeeping, copies. An SDK's own GET or PUT of a small object
-// costs two to four times the CPU.
+// with the errors, headers and proofs of integrity that belong to them, and its
+// twin of OSS, which differs in names and signatures. The drivers s3, minio and
+// oss add what their SDKs are good at: credentials, endpoints, multipart
+// bookkeeping, copies. An SDK's own GET or PUT of a small object costs two to
+// four times the CPU.
 //
-// It must not know SDKs, providers beyond their row of the dialect table,
-// retry policy or the environment. It retries nothing.
+// It must not know SDKs, providers beyond their protocol and their row of the
+// dialect table, retry policy or the environment. It retries nothing.
 package s3wire
 
 import (
@@ -37,7 +38,9 @@ func StaticKeys(k Keys) func(context.Context) (Keys, error) {
 
 // Config says which bucket to talk to and how.
 type Config struct {
+	Protocol Protocol
 	Endpoint string // http(s)://host[:port][/path]
+	Bound    bool   // the endpoint is the bucket's own, as a custom domain is: requests do not name it
 	Region   string // of the signature
 	Bucket   string
 	Prefix   string // a directory: "photos" means the keys below "photos/"; "" is the whole bucket
@@ -52,12 +55,14 @@ type Config struct {
 }
 
 // Client is a bucket, or a directory in one. It is storage.Bucket but for
-// Create.
+// Create, storage.Tagger and storage.Restorer.
 type Client struct {
 	Config
+	says         *words
 	scheme, host string
 	path         string // in front of every key, ends in "/"
 	prefix       string // in front of every key, "" or ends in "/"
+	standard     string // storage class that is ""
 	signer       signer
 }
 
@@ -76,16 +81,26 @@ func New(c Config) (*Client, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	cl := &Client{Config: c, scheme: u.Scheme, host: u.Host, path: strings.TrimSuffix(u.Path, "/") + "/"}
+	cl := &Client{
+		Config: c, says: c.Protocol.words(), scheme: u.Scheme, host: u.Host,
+		path: strings.TrimSuffix(u.Path, "/") + "/", standard: "STANDARD",
+	}
+	if len(c.Dialect.Classes) > 0 {
+		cl.standard = c.Dialect.Classes[0].Name
+	}
 	if p := strings.Trim(c.Prefix, "/"); p != "" {
 		cl.prefix = p + "/"
 	}
 	// A certificate for *.host does not hold for a name with a dot in front of it.
-	if c.Dialect.PathStyle || strings.Contains(c.Bucket, ".") && u.Scheme == "https" {
+	dotted := strings.Contains(c.Bucket, ".") && u.Scheme == "https" && !c.Dialect.VirtualOnly
+	inPath := !c.Bound && (c.Dialect.PathStyle || dotted)
+	switch {
+	case inPath:
 		cl.path += c.Bucket + "/"
-	} else {
+	case !c.Bound:
 		cl.host = c.Bucket + "." + u.Host
 	}
+	cl.signer = c.Protocol.signer(c.Bucket, !inPath)
 	return cl, nil
 }
 
@@ -96,9 +111,9 @@ func (c *Client) String() string { return c.Place }
 func (c *Client) Features() storage.Features {
 	d := c.Dialect
 	return storage.Features{
-		ETagIsMD5: d.ETagIsMD5, Metadata: true, ConditionalPut: d.ConditionalPut, CheapRanges: true,
+		ETagIsMD5: d.ETagIsMD5, Metadata: true, Tags: d.Tags, ConditionalPut: d.ConditionalPut, CheapRanges: true,
 		MaxPut: d.MaxPut, MinPart: d.MinPart, MaxPart: d.MaxPart, MaxParts: d.MaxParts, MaxCopy: d.MaxCopy,
-		PageSize: c.PageSize,
+		PageSize: c.PageSize, Classes: d.Classes,
 	}
 }
 
@@ -108,14 +123,17 @@ func (c *Client) FullKey(key string) string { return c.prefix + key }
 // ownKey is the opposite of FullKey.
 func (c *Client) ownKey(full string) (string, bool) { return strings.CutPrefix(full, c.prefix) }
 
-// CheckKey refuses what no S3 store can hold: keys are UTF-8 of 1 to 1,024 bytes.
+// CheckKey refuses what no store of the protocol can hold: keys are UTF-8 of
+// 1 to 1,024 bytes; for OSS to 1,023, not beginning with a slash or backslash.
 func (c *Client) CheckKey(op, key string) error {
 	var why error
 	switch full := c.FullKey(key); {
 	case key == "":
 		why = errors.New("an empty key")
-	case len(full) > 1024:
-		why = errors.New("longer than 1,024 bytes")
+	case len(full) > c.says.maxKey:
+		why = fmt.Errorf("longer than %d bytes", c.says.maxKey)
+	case strings.IndexByte(c.says.badStart, full[0]) >= 0:
+		why = fmt.Errorf("begins with %q", full[0])
 	case !utf8.ValidString(full):
 		why = errors.New("not UTF-8")
 	case c.Dialect.PathKeys && !cleanPath(full):
@@ -140,9 +158,9 @@ func cleanPath(key string) bool {
 type request struct {
 	method  string
 	key     string // full; "" is the bucket
-	query   string // escaped, its names in order, each with "="
+	query   string // escaped, its names in order
 	header  http.Header
-	payload string // X-Amz-Content-Sha256
+	payload string // what the signature says of the body; "": nothing
 	body    io.ReadCloser
 	getBody func() (io.ReadCloser, error)
 	size    int64 // of body on the wire
@@ -154,7 +172,7 @@ const unsigned = "UNSIGNED-PAYLOAD"
 // the answer's body.
 func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 	path := c.path + r.key
-	if r.key == "" && path != "/" {
+	if r.key == "" && path != "/" && !c.says.slash {
 		path = strings.TrimSuffix(path, "/")
 	}
 	escaped := EscapePath(path)
@@ -233,7 +251,7 @@ const checkTime = 9 * time.Second
 func (c *Client) Check(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	p := &pages{c: c, max: 1}
+	p := &pages{c: c, max: 1, within: c.prefix}
 	if _, err := p.fetch(limited); err != nil {
 		return c.Fail(ctx, "check", "", err)
 	}

@@ -2,6 +2,7 @@ package s3wire
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,9 @@ import (
 // Fault is a request that the store answered with an error.
 type Fault struct {
 	Status     int
-	Code       string // of S3; "" where the answer had no document
+	Code       string // of the store; "" where the answer had no document
 	Message    string
+	Number     string        // of OSS, which numbers its cases; ""
 	Region     string        // where the bucket is, if it is elsewhere
 	RetryAfter time.Duration // what the store asked for; 0: nothing
 }
@@ -30,6 +32,9 @@ func (f *Fault) Error() string {
 	}
 	if s == "" {
 		s = http.StatusText(f.Status)
+	}
+	if f.Number != "" {
+		return fmt.Sprintf("%s (HTTP %d, EC %s)", s, f.Status, f.Number)
 	}
 	return fmt.Sprintf("%s (HTTP %d)", s, f.Status)
 }
@@ -46,6 +51,9 @@ func (f *Fault) elsewhere() bool {
 func readFault(resp *http.Response, now time.Time) *Fault {
 	doc, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what can be read says more than that it broke off
 	resp.Body.Close()
+	if v := first(resp.Header, "X-Oss-Err"); v != "" && len(doc) == 0 { // OSS answers HEAD so
+		doc, _ = base64.StdEncoding.DecodeString(v)
+	}
 	f := FaultOf(resp, now)
 	if x, ok := s3xml.ParseFault(doc); ok {
 		f.Code, f.Message = x.Code, x.Message
@@ -60,7 +68,7 @@ func readFault(resp *http.Response, now time.Time) *Fault {
 func FaultOf(resp *http.Response, now time.Time) *Fault {
 	h := resp.Header
 	return &Fault{
-		Status: resp.StatusCode, Region: h.Get("X-Amz-Bucket-Region"), RetryAfter: retryAfter(h, now),
+		Status: resp.StatusCode, Number: h.Get("X-Oss-Ec"), Region: h.Get("X-Amz-Bucket-Region"), RetryAfter: retryAfter(h, now),
 		Code: h.Get("X-Minio-Error-Code"), Message: h.Get("X-Minio-Error-Desc"), // answers to HEAD
 	}
 }
@@ -82,8 +90,15 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 
 // kind maps what a store says to what a caller can do.
 func (f *Fault) kind(op, key string) error {
-	if f.Code == "XMinioInvalidResourceName" && aboutUpload(op) { // an id that cannot be one
+	switch {
+	case f.Code == "XMinioInvalidResourceName" && aboutUpload(op): // an id that cannot be one
 		return storage.ErrNoUpload
+	case f.Code == "InvalidObjectState" && op == "restore": // it is no archived object
+		return storage.ErrInvalid
+	case f.Code == "AccessDenied" && strings.Contains(f.Message, "specified endpoint"): // OSS: the bucket is in another region
+		return storage.ErrNoBucket
+	case f.Code == "AccessDenied" && strings.HasPrefix(f.Number, "0002-"): // OSS: all of them are about the signature
+		return storage.ErrCredentials
 	}
 	if k := codeKind(f.Code); k != nil {
 		return k
@@ -130,43 +145,51 @@ func aboutUpload(op string) bool {
 	return false
 }
 
-// codeKind is the table of S3's error codes; nil for codes whose status says enough.
+// codeKind is the table of the error codes of S3 and OSS, which mean the same
+// where they have the same name; nil for codes whose status says enough.
+// OSS: "HTTP status codes" 403, 409 and 503, and the API references.
 func codeKind(code string) error {
 	switch code {
 	case "NoSuchKey", "NoSuchVersion":
 		return storage.ErrNotFound
-	case "NoSuchBucket", "PermanentRedirect", "InvalidBucketName", "IllegalLocationConstraintException":
+	case "NoSuchBucket", "PermanentRedirect", "InvalidBucketName", "IllegalLocationConstraintException", "SecondLevelDomainForbidden":
 		return storage.ErrNoBucket
 	case "NoSuchUpload":
 		return storage.ErrNoUpload
-	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "MethodNotAllowed":
+	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "MethodNotAllowed", "FileImmutable":
 		return storage.ErrDenied
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "ExpiredToken", "InvalidToken",
-		"TokenRefreshRequired", "AuthorizationHeaderMalformed", "InvalidSecurity", "NotSignedUp":
+		"TokenRefreshRequired", "AuthorizationHeaderMalformed", "InvalidSecurity", "NotSignedUp",
+		"SecurityTokenExpired", "InvalidSecurityToken", "AccessKeyIdAndSecurityTokenNotMatch", "UserDisable",
+		"InDebt", "InDebtOverdue", "AbnormalBucketOwnerStatus":
 		return storage.ErrCredentials
 	case "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "RequestLimitExceeded",
-		"TooManyRequests", "BandwidthLimitExceeded", "ServiceUnavailable", "ServerBusy", "Busy":
+		"TooManyRequests", "BandwidthLimitExceeded", "ServiceUnavailable", "ServerBusy", "Busy", "QpsLimitExceeded",
+		"TotalQpsLimitExceeded", "MetaOperationQpsLimitExceeded", "ActiveRequestLimitExceeded",
+		"DownloadTrafficRateLimitExceeded", "UploadTrafficRateLimitExceeded":
 		return storage.ErrThrottled
 	case "InternalError", "OperationAborted", "ConditionalRequestConflict", "RequestTimeout", "OperationTimedOut",
 		"IncompleteBody", "XMinioServerNotInitialized", "XMinioReadQuorum", "XMinioWriteQuorum":
 		return storage.ErrBusy
 	case "PreconditionFailed":
 		return storage.ErrChanged
-	case "InvalidObjectState":
+	case "InvalidObjectState", "ObjectNotInActiveTierError": // the latter of copies at Amazon
 		return storage.ErrArchived
 	case "EntityTooLarge", "MaxMessageLengthExceeded":
 		return storage.ErrTooLarge
-	case "KeyTooLongError", "KeyTooLong", "InvalidURI", "XMinioInvalidObjectName", "XMinioInvalidResourceName":
+	case "KeyTooLongError", "KeyTooLong", "InvalidURI", "InvalidObjectName", "XMinioInvalidObjectName", "XMinioInvalidResourceName":
 		return storage.ErrInvalidKey
 	case "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage":
 		return storage.ErrNoSpace
 	case "BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch",
 		"InvalidChunkSizeError", "MalformedTrailerError":
 		return storage.ErrCorrupt
-	case "XMinioObjectExistsAsDirectory", "XMinioParentIsObject", "BucketAlreadyExists":
+	case "XMinioObjectExistsAsDirectory", "XMinioParentIsObject", "BucketAlreadyExists", "FileAlreadyExists":
 		return storage.ErrExists
 	case "NotImplemented":
 		return storage.ErrUnsupported
+	case "ObjectAlreadyInActiveTierError", "InvalidStorageClass":
+		return storage.ErrInvalid
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -147,7 +148,9 @@ func (p *pages) query() string {
 		return b.String()
 	}
 	add("max-keys", strconv.Itoa(p.max))
-	add("prefix", p.within)
+	if p.within != "" {
+		add("prefix", p.within)
+	}
 	if !d.ListV1 && p.token == "" && p.after != "" {
 		add("start-after", p.after)
 	}
@@ -172,8 +175,7 @@ func (p *pages) take(page s3xml.Page) ([]storage.Object, error) {
 			break
 		}
 		if key > p.r.After { // the prefix itself is "", and nobody's key
-			o.Key = key
-			objs = append(objs, o)
+			objs = append(objs, p.owned(o, key))
 		}
 	}
 	switch {
@@ -228,22 +230,35 @@ func (p *pages) takeExact(page s3xml.Page) ([]storage.Object, error) {
 		return nil, nil
 	}
 	p.last = want
-	o := page.Objects[0]
-	o.Key, _ = p.c.ownKey(want)
-	return []storage.Object{o}, nil
+	key, _ := p.c.ownKey(want)
+	return []storage.Object{p.owned(page.Objects[0], key)}, nil
+}
+
+// owned is an object of the bucket as its callers see it.
+func (p *pages) owned(o storage.Object, key string) storage.Object {
+	o.Key = key
+	if o.Class == p.c.standard {
+		o.Class = ""
+	}
+	return o
 }
 
 // advance finds where the next page starts, and refuses to stand still.
 func (p *pages) advance(page s3xml.Page) error {
+	d := p.c.Dialect
 	switch {
-	case p.c.Dialect.SlowTokens && p.count < pagesByKey && p.took < quickPage && p.last > p.after && fromUTF8(p.last) == p.last:
+	case d.SlowTokens && p.count < pagesByKey && p.took < quickPage && p.last > p.after && fromUTF8(p.last) == p.last:
 		p.token, p.after = "", p.last
 		return nil
-	case !p.c.Dialect.ListV1:
-		if page.NextToken == "" || page.NextToken == p.token {
-			return p.broken("continuation token %.40q after %.40q", page.NextToken, p.token)
+	case !d.ListV1:
+		next := page.NextToken
+		if plain, err := url.QueryUnescape(next); err == nil && p.c.says.encodedToken && d.EncodeKeys {
+			next = plain
 		}
-		p.token = page.NextToken
+		if next == "" || next == p.token {
+			return p.broken("continuation token %.40q after %.40q", next, p.token)
+		}
+		p.token = next
 		return nil
 	}
 	marker := page.NextMarker

@@ -2,6 +2,7 @@ package s3wire
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"mime"
 	"net/http"
@@ -13,18 +14,24 @@ import (
 	"github.com/sluice-sync/sluice/storage"
 )
 
-const userPrefix = "X-Amz-Meta-"
+// SetHeader is SetHeader of protocol S3.
+func SetHeader(h http.Header, m storage.Metadata) error { return S3.SetHeader(h, m) }
 
-// SetHeader writes metadata into the headers of a request. A missing
-// Content-Type is sent as application/octet-stream, so that no store guesses.
-// User values that a header cannot hold (not ASCII, control characters, outer
-// blanks) travel as RFC 2047 words, the form in which S3 itself returns them.
-// The error is one of the caller's request.
-func SetHeader(h http.Header, m storage.Metadata) error {
+// SetHeader writes metadata, tags and the storage class into the headers of a
+// request that begins an object. A missing Content-Type is sent as
+// application/octet-stream, so that no store guesses. User values that a header
+// cannot hold (not ASCII, control characters, outer blanks) travel as RFC 2047
+// words, the form in which S3 itself returns them. The error is one of the
+// caller's request.
+func (p Protocol) SetHeader(h http.Header, m storage.Metadata) error {
+	return p.words().setHeader(h, m)
+}
+
+func (w *words) setHeader(h http.Header, m storage.Metadata) error {
 	for _, f := range [...]struct{ name, v string }{
 		{"Content-Encoding", m.ContentEncoding}, {"Content-Language", m.ContentLanguage},
 		{"Content-Disposition", m.ContentDisposition}, {"Cache-Control", m.CacheControl},
-		{"Expires", m.Expires}, {"Content-Type", m.ContentType},
+		{"Expires", m.Expires}, {"Content-Type", m.ContentType}, {w.class, m.StorageClass},
 	} {
 		if strings.ContainsFunc(f.v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return fmt.Errorf("the value of %s holds control characters", f.name)
@@ -43,10 +50,13 @@ func SetHeader(h http.Header, m storage.Metadata) error {
 		if mustEncode(v) {
 			v = mime.BEncoding.Encode("utf-8", v)
 		}
-		h[textproto.CanonicalMIMEHeaderKey(userPrefix+name)] = []string{v}
+		h[textproto.CanonicalMIMEHeaderKey(w.user+name)] = []string{v}
 	}
 	if !m.MTime.IsZero() {
-		h["X-Amz-Meta-Mtime"] = []string{formatMTime(m.MTime)}
+		h[w.mtime] = []string{formatMTime(m.MTime)}
+	}
+	if len(m.Tags) > 0 {
+		h[w.tagging] = []string{tagQuery(m.Tags)}
 	}
 	return nil
 }
@@ -77,24 +87,32 @@ func mustEncode(v string) bool {
 
 // info reads what an answer to GET or HEAD says about the object. Size is left
 // to the caller.
-func info(key string, h http.Header) storage.Info {
+func (c *Client) info(key string, h http.Header) storage.Info {
+	w := c.says
 	i := storage.Info{
-		Object: storage.Object{Key: key, ETag: etag(h), Class: first(h, "X-Amz-Storage-Class")},
+		Object: storage.Object{Key: key, ETag: etag(h), Class: first(h, w.class)},
 		Metadata: storage.Metadata{
 			ContentType: first(h, "Content-Type"), ContentEncoding: first(h, "Content-Encoding"),
 			ContentLanguage: first(h, "Content-Language"), ContentDisposition: first(h, "Content-Disposition"),
 			CacheControl: first(h, "Cache-Control"), Expires: first(h, "Expires"),
 		},
+		Tagged: c.tagged(h),
 	}
-	if i.Class == "STANDARD" {
+	if i.Class == c.standard {
 		i.Class = ""
+	}
+	if v := first(h, w.restored); v != "" {
+		i.Restored = parseRestored(v)
+	}
+	if v := first(h, w.crc64); v != "" {
+		addCRC64(&i, v)
 	}
 	i.ModTime, _ = time.Parse(http.TimeFormat, first(h, "Last-Modified")) // zero if unknown
 	for name, v := range h {
-		if !strings.HasPrefix(name, "X-Amz-") {
+		if !strings.HasPrefix(name, w.prefix) {
 			continue
 		}
-		if user, ok := strings.CutPrefix(name, userPrefix); ok {
+		if user, ok := strings.CutPrefix(name, w.user); ok {
 			setUser(&i.Metadata, strings.ToLower(user), strings.Join(v, ","))
 		} else if sum, ok := strings.CutPrefix(name, "X-Amz-Checksum-"); ok && first(h, "X-Amz-Checksum-Type") != "COMPOSITE" {
 			addChecksum(&i, strings.ToUpper(sum), v[0])
@@ -129,6 +147,14 @@ func addChecksum(i *storage.Info, name, v string) {
 		if b, err := base64.StdEncoding.DecodeString(v); err == nil {
 			i.Checksums = append(i.Checksums, storage.Checksum{Algorithm: name, Value: b})
 		}
+	}
+}
+
+// addCRC64 keeps OSS's checksum, which is a decimal number and of the whole
+// object also where it was written in parts.
+func addCRC64(i *storage.Info, v string) {
+	if n, err := strconv.ParseUint(v, 10, 64); err == nil {
+		i.Checksums = append(i.Checksums, storage.Checksum{Algorithm: "CRC64ECMA", Value: binary.BigEndian.AppendUint64(nil, n)})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"testing"
 
@@ -129,4 +130,29 @@ func TestWrongKeys(t *testing.T) {
 		_, err = b.Open(t.Context(), "k", storage.ReadOptions{Length: -1})
 		wantKind(t, err, c.kind)
 	}
+}
+
+// TestMinIOTags: a real MinIO takes tags with an object, counts them in its
+// answers and lists them.
+func TestMinIOTags(t *testing.T) {
+	server := servertest.MinIO(t)
+	c := minioClient(t, server, server.Bucket(t), "minio", nil)
+	for _, tags := range []map[string]string{nil, {"k": "v"}, {"team": "a b+c=d", "x/y:z": "_.-@", "empty": ""}} {
+		if _, err := c.Put(t.Context(), "k", bytes.NewReader(nil), storage.PutOptions{Meta: storage.Metadata{Tags: tags}}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Tags(t.Context(), "k")
+		if err != nil || !maps.Equal(got, tags) {
+			t.Errorf("tags %v, %v; want %v", got, err, tags)
+		}
+		i, err := c.Stat(t.Context(), "k")
+		if some := i.Tagged == storage.TagsSome; err != nil || some != (len(tags) > 0) {
+			t.Errorf("%d tags: stat says %d, %v", len(tags), i.Tagged, err)
+		}
+	}
+	_, err := c.Tags(t.Context(), "missing")
+	wantKind(t, err, storage.ErrNotFound)
+	_, err = c.Put(t.Context(), "k", bytes.NewReader(nil), storage.PutOptions{Meta: storage.Metadata{StorageClass: "NO_SUCH"}})
+	wantKind(t, err, storage.ErrInvalid)
+	wantKind(t, c.Restore(t.Context(), "k", 1, ""), storage.ErrUnsupported)
 }

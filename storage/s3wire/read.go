@@ -23,20 +23,33 @@ func (c *Client) head(ctx context.Context, op, key string, want *storage.Object)
 	}
 	h := make(http.Header, 8)
 	pin(h, want)
-	h["X-Amz-Checksum-Mode"] = enabled
+	c.says.whole.set(h)
 	resp, err := c.do(ctx, request{method: http.MethodHead, key: c.FullKey(key), header: h})
 	if err != nil {
-		return storage.Info{}, c.Fail(ctx, op, key, err)
+		return storage.Info{}, c.Fail(ctx, op, key, c.reason(ctx, err))
 	}
 	resp.Body.Close()
-	i := info(key, resp.Header)
+	i := c.info(key, resp.Header)
 	if i.Size = resp.ContentLength; i.Size < 0 {
 		return storage.Info{}, c.fail(op, key, storage.ErrUnsupported, "the answer names no length")
 	}
 	return i, c.checkVersion(op, key, i, want)
 }
 
-var enabled = []string{"ENABLED"}
+// reason finds out whether a refusal to a HEAD, which has no room for a reason,
+// is one of the credentials: then it concerns all objects. A listing would be
+// refused for the same.
+func (c *Client) reason(ctx context.Context, refused error) error {
+	var f *Fault
+	if !errors.As(refused, &f) || f.Code != "" || f.Status != http.StatusBadRequest && f.Status != http.StatusForbidden {
+		return refused
+	}
+	p := &pages{c: c, max: 1, within: c.prefix}
+	if _, err := p.fetch(ctx); err != nil && errors.Is(c.Fail(ctx, "check", "", err), storage.ErrCredentials) {
+		return err
+	}
+	return refused
+}
 
 // pin makes a request fail unless the object is the version wanted.
 func pin(h http.Header, want *storage.Object) {
@@ -70,8 +83,9 @@ func (c *Client) Open(ctx context.Context, key string, o storage.ReadOptions) (*
 	ranged := o.Offset > 0 || o.Length >= 0
 	if ranged {
 		h["Range"] = []string{rangeOf(o.Offset, o.Length)}
+		c.says.ranged.set(h)
 	} else {
-		h["X-Amz-Checksum-Mode"] = enabled
+		c.says.whole.set(h)
 	}
 	resp, err := c.do(ctx, request{method: http.MethodGet, key: c.FullKey(key), header: h})
 	if err != nil {
@@ -81,7 +95,7 @@ func (c *Client) Open(ctx context.Context, key string, o storage.ReadOptions) (*
 		}
 		return nil, c.Fail(ctx, "open", key, err)
 	}
-	i := info(key, resp.Header)
+	i := c.info(key, resp.Header)
 	n, err := c.length(key, &i, resp, o, ranged)
 	if err == nil {
 		err = c.checkVersion("open", key, i, o.Want)

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/crc64ecma"
 	"github.com/sluice-sync/sluice/storage/dialect"
 )
 
@@ -43,7 +44,7 @@ func (c *Client) Put(ctx context.Context, key string, body io.Reader, o storage.
 		return storage.Object{}, c.fail("put", key, storage.ErrUnsupported, "conditional writes")
 	}
 	h := make(http.Header, 16)
-	if err := SetHeader(h, o.Meta); err != nil {
+	if err := c.says.setHeader(h, o.Meta); err != nil {
 		return storage.Object{}, c.fail("put", key, storage.ErrInvalid, "%w", err)
 	}
 	if o.IfAbsent {
@@ -88,20 +89,26 @@ func (c *Client) UploadPart(ctx context.Context, key, id string, n int, body io.
 	return storage.Part{Number: n, Size: o.Size, ETag: tag}, nil
 }
 
+// proof is what is known of the bytes that were sent.
+type proof struct {
+	md5   []byte // nil: nobody knows it
+	crc64 uint64 // CRC64-ECMA, where answers name that of what was received
+}
+
 // send writes a body and returns the ETag, once the store has proven that it
 // holds those bytes.
 func (c *Client) send(ctx context.Context, u upload, body io.Reader) (tag string, err error) {
 	var resp *http.Response
-	var sum []byte // MD5, if anybody knows it
+	var sent proof
 	switch {
 	case u.size < 0:
 		return "", c.fail(u.op, u.key, storage.ErrInvalid, "a size of %d bytes", u.size)
 	case ctx.Err() != nil: // before anything is read
 		err = ctx.Err()
 	case u.size <= maxBuffered:
-		resp, sum, err = c.sendBuffered(ctx, u, body) //nolint:bodyclose // discarded below
+		resp, sent, err = c.sendBuffered(ctx, u, body) //nolint:bodyclose // discarded below
 	default:
-		resp, sum, err = c.sendStream(ctx, u, body) //nolint:bodyclose // discarded below
+		resp, sent, err = c.sendStream(ctx, u, body) //nolint:bodyclose // discarded below
 	}
 	if err != nil {
 		return "", c.Fail(ctx, u.op, u.key, err)
@@ -111,26 +118,40 @@ func (c *Client) send(ctx context.Context, u upload, body io.Reader) (tag string
 		// Rather something between us and the store has answered than the store.
 		return "", c.fail(u.op, u.key, storage.ErrBusy, "the answer is a success that names no ETag")
 	}
-	if sum != nil && c.Dialect.ETagIsMD5 && !encrypted(resp.Header) {
+	return tag, c.prove(u, resp.Header, tag, sent)
+}
+
+// prove compares what the store says it holds with what was sent.
+func (c *Client) prove(u upload, h http.Header, tag string, sent proof) error {
+	if name := c.says.crc64; name != "" {
+		switch got, err := strconv.ParseUint(first(h, name), 10, 64); {
+		case err != nil:
+			return c.fail(u.op, u.key, storage.ErrBusy, "the answer is a success that names no CRC64")
+		case got != sent.crc64:
+			return c.fail(u.op, u.key, storage.ErrCorrupt, "sent CRC64 %d, the store holds %d", sent.crc64, got)
+		}
+		return nil
+	}
+	if sent.md5 != nil && c.Dialect.ETagIsMD5 && !c.encrypted(h) {
 		o := storage.Object{ETag: tag}
-		if got, ok := o.PlainMD5(); ok && !bytes.Equal(got, sum) {
-			return "", c.fail(u.op, u.key, storage.ErrCorrupt, "sent %s, the store holds %s", hex.EncodeToString(sum), tag)
+		if got, ok := o.PlainMD5(); ok && !bytes.Equal(got, sent.md5) {
+			return c.fail(u.op, u.key, storage.ErrCorrupt, "sent %s, the store holds %s", hex.EncodeToString(sent.md5), tag)
 		}
 	}
-	return tag, nil
+	return nil
 }
 
 // encrypted tells whether the ETag is no MD5 because of how the store encrypts.
-func encrypted(h http.Header) bool {
-	return strings.HasPrefix(first(h, "X-Amz-Server-Side-Encryption"), "aws:kms") ||
-		first(h, "X-Amz-Server-Side-Encryption-Customer-Algorithm") != ""
+func (c *Client) encrypted(h http.Header) bool {
+	return strings.HasPrefix(first(h, c.says.encryption), "aws:kms") ||
+		first(h, c.says.encryption+"-Customer-Algorithm") != ""
 }
 
 // sendBuffered reads the body first; nothing is sent if its length is wrong.
 // The buffer is not used again: net/http, which goes through proxies, may still
 // read it after the answer, and only from a plain bytes.Reader does it send
 // headers and body in one write.
-func (c *Client) sendBuffered(ctx context.Context, u upload, r io.Reader) (*http.Response, []byte, error) {
+func (c *Client) sendBuffered(ctx context.Context, u upload, r io.Reader) (*http.Response, proof, error) {
 	src := exact{r: r, left: u.size}
 	data := make([]byte, u.size)
 	_, err := io.ReadFull(&src, data)
@@ -138,57 +159,64 @@ func (c *Client) sendBuffered(ctx context.Context, u upload, r io.Reader) (*http
 		_, _ = src.Read(nil)
 	}
 	if err := src.cause(err); err != nil {
-		return nil, nil, err
+		return nil, proof{}, err
 	}
-	sum := c.addChecksum(u, data)
+	sent := c.addChecksum(u, data)
 	req := request{method: http.MethodPut, key: c.FullKey(u.key), query: u.query, header: u.header, size: u.size}
 	if u.size > 0 {
 		req.getBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 		req.body, _ = req.getBody()
 	}
 	resp, err := c.do(ctx, req)
-	return resp, sum, err
+	return resp, sent, err
 }
 
-// addChecksum sets the proof that goes with a body known whole and returns its
-// MD5 if somebody knows it.
-func (c *Client) addChecksum(u upload, data []byte) (sum []byte) {
+// addChecksum sets the proof that goes with a body known whole and returns what
+// it knows of the bytes.
+func (c *Client) addChecksum(u upload, data []byte) (sent proof) {
 	if u.md5 != nil {
-		sum = u.md5()
+		sent.md5 = u.md5()
 	}
-	switch c.Dialect.Checksum {
+	form := c.Dialect.Checksum
+	if c.says.crc64 != "" {
+		sent.crc64 = crc64ecma.Checksum(data)
+		if sent.md5 != nil { // costs nothing, and keeps what is damaged from becoming visible
+			form = dialect.MD5
+		}
+	}
+	switch form {
 	case dialect.CRC32C:
 		var b [4]byte
 		crc := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 		b[0], b[1], b[2], b[3] = byte(crc>>24), byte(crc>>16), byte(crc>>8), byte(crc)
 		u.header["X-Amz-Checksum-Crc32c"] = []string{base64.StdEncoding.EncodeToString(b[:])}
 	case dialect.MD5:
-		if sum == nil {
+		if sent.md5 == nil {
 			s := md5.Sum(data)
-			sum = s[:]
+			sent.md5 = s[:]
 		}
-		u.header["Content-Md5"] = []string{base64.StdEncoding.EncodeToString(sum)}
+		u.header["Content-Md5"] = []string{base64.StdEncoding.EncodeToString(sent.md5)}
 	}
-	return sum
+	return sent
 }
 
 // sendStream sends the body as it comes.
-func (c *Client) sendStream(ctx context.Context, u upload, r io.Reader) (*http.Response, []byte, error) {
+func (c *Client) sendStream(ctx context.Context, u upload, r io.Reader) (*http.Response, proof, error) {
 	src := &exact{r: r, left: u.size}
 	req := request{method: http.MethodPut, key: c.FullKey(u.key), query: u.query, header: u.header, size: u.size}
 	body := &lent{r: src}
-	switch c.Dialect.Checksum {
-	case dialect.CRC32C:
+	switch {
+	case c.says.crc64 != "":
+		src.sum = crc64ecma.New()
+	case c.Dialect.Checksum == dialect.CRC32C:
 		src.sum = crc32.New(crc32.MakeTable(crc32.Castagnoli))
 		body.r = &trailed{src: src, left: u.size}
 		u.header["X-Amz-Trailer"] = []string{trailerName}
 		u.header["X-Amz-Decoded-Content-Length"] = []string{strconv.FormatInt(u.size, 10)}
 		u.header["Content-Encoding"] = []string{chunkedEncoding(first(u.header, "Content-Encoding"))}
 		req.payload, req.size = "STREAMING-UNSIGNED-PAYLOAD-TRAILER", framed(u.size)
-	case dialect.MD5:
-		if u.md5 == nil {
-			src.sum = md5.New()
-		}
+	case c.Dialect.Checksum == dialect.MD5 && u.md5 == nil:
+		src.sum = md5.New()
 	}
 	req.body = body
 	resp, err := c.do(ctx, req)
@@ -197,16 +225,16 @@ func (c *Client) sendStream(ctx context.Context, u upload, r io.Reader) (*http.R
 		if resp != nil {
 			resp.Body.Close()
 		}
-		return nil, nil, cause
+		return nil, proof{}, cause
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, proof{}, err
 	}
 	if !isEnd(src.err) {
 		resp.Body.Close()
-		return nil, nil, &Fault{Status: resp.StatusCode, Message: "success was answered before all was sent"}
+		return nil, proof{}, &Fault{Status: resp.StatusCode, Message: "success was answered before all was sent"}
 	}
-	return resp, src.md5(u, c.Dialect.Checksum), nil
+	return resp, src.proof(u), nil
 }
 
 // chunkedEncoding puts the framing in front of the object's own encoding;
@@ -226,17 +254,17 @@ func (e *exact) cause(instead error) error {
 	return instead
 }
 
-// md5 returns the MD5 of a body that was read to its end, if anybody knows it.
-func (e *exact) md5(u upload, form dialect.Checksum) []byte {
-	var own hash.Hash
-	if form == dialect.MD5 {
-		own = e.sum
+// proof returns what is known of a body that was read to its end.
+func (e *exact) proof(u upload) (sent proof) {
+	if u.md5 != nil {
+		sent.md5 = u.md5()
 	}
-	switch {
-	case u.md5 != nil:
-		return u.md5()
-	case own != nil:
-		return own.Sum(nil)
+	switch sum := e.sum.(type) {
+	case nil, hash.Hash32: // which went along as a trailer
+	case hash.Hash64:
+		sent.crc64 = sum.Sum64()
+	default:
+		sent.md5 = sum.Sum(nil)
 	}
-	return nil
+	return sent
 }
