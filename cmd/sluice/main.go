@@ -106,7 +106,7 @@ Exit codes: 0 all done; 1 could not run or gave up, the same command resumes;
 	fs.StringVar(&a.log.level, "log-level", "warn", "what is logged: error, warn, info or debug")
 	fs.StringVar(&a.log.format, "log-format", "text", "how logs look: text or json")
 	fs.StringVar(&a.log.file, "log-file", "", "`FILE` that logs are appended to (default standard error)")
-	root.AddCommand(a.syncCommand(), a.statusCommand(), a.failuresCommand(), a.forgetCommand(), a.referenceCommand())
+	root.AddCommand(a.syncCommand(), a.statusCommand(), a.failuresCommand(), a.uploadsCommand(), a.forgetCommand(), a.providersCommand(), a.referenceCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

@@ -1,12 +1,18 @@
 // Package dialect is the table of what S3-compatible stores do differently.
 // Drivers read it; nothing branches on a provider's name.
 //
-// It is data and one lookup. It must not know drivers, requests or SDKs.
+// It is data and lookups: a Row is what drivers act on, an About what people
+// want to know besides. It must not know drivers, requests or SDKs.
 package dialect
 
 import (
+	"fmt"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/sluice-sync/sluice/storage"
 )
 
 // Checksum is how a driver proves what a store received.
@@ -24,122 +30,28 @@ const (
 	CRC32C
 )
 
-// Row is one provider.
+// Row is what drivers do differently for one provider.
 type Row struct {
 	Name            string
-	PathStyle       bool     // bucket in the path, not in the host name
-	ListV1          bool     // ListObjects with markers, not ListObjectsV2
-	EncodeKeys      bool     // ask listings for encoding-type=url, which control characters need
-	ListsAllUploads bool     // ListMultipartUploads takes whole keys only as prefix: ask for all and sort out
-	SlowTokens      bool     // the first continuation tokens of a listing wait for something: go on by key while that is quick
-	EndsEarly       bool     // a listing that starts below a directory may be called complete too early: go on above it
-	PathKeys        bool     // keeps keys as paths of files: refuses or confuses keys that are no clean path
-	Checksum        Checksum // on writes
-	DeclareChecksum bool     // a multipart upload must name the checksum of its parts when it begins
-	ETagIsMD5       bool     // ETags of 32 hexadecimal digits are the MD5 of the bytes
-	ConditionalPut  bool     // honours If-None-Match: * and If-Match on PUT
-	MinPart         int64    // smallest part but the last, bytes
-	MaxPart         int64    // also of UploadPartCopy
+	PathStyle       bool            // bucket in the path, not in the host name
+	VirtualOnly     bool            // refuses requests with the bucket in the path
+	ListV1          bool            // ListObjects with markers, not ListObjectsV2
+	EncodeKeys      bool            // ask listings for encoding-type=url, which control characters need
+	ListsAllUploads bool            // ListMultipartUploads takes whole keys only as prefix: ask for all and sort out
+	SlowTokens      bool            // the first continuation tokens of a listing wait for something: go on by key while that is quick
+	EndsEarly       bool            // a listing that starts below a directory may be called complete too early: go on above it
+	PathKeys        bool            // keeps keys as paths of files: refuses or confuses keys that are no clean path
+	Checksum        Checksum        // on writes
+	DeclareChecksum bool            // a multipart upload must name the checksum of its parts when it begins
+	ETagIsMD5       bool            // ETags of 32 hexadecimal digits are the MD5 of the bytes
+	ConditionalPut  bool            // honours If-None-Match: * and If-Match on PUT
+	Tags            bool            // keeps x-amz-tagging and answers GET ?tagging
+	Classes         []storage.Class // storage classes, the standard one first; nil: only one. They must not be changed
+	MinPart         int64           // smallest part but the last, bytes
+	MaxPart         int64           // also of UploadPartCopy
 	MaxParts        int
 	MaxPut          int64 // largest size of one PUT, bytes
 	MaxCopy         int64 // largest size of one CopyObject, bytes
-}
-
-const (
-	kib = 1 << 10
-	mib = 1 << 20
-	gib = 1 << 30
-)
-
-// limits of Amazon S3, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html;
-// the others copied them where their row does not say otherwise.
-func s3Limits(r Row) Row {
-	if r.MinPart == 0 {
-		r.MinPart = 5 * mib
-	}
-	r.MaxPart, r.MaxPut, r.MaxCopy, r.MaxParts = 5*gib, 5*gib, 5*gib, 10_000
-	return r
-}
-
-// rows returns the table. "Vendor" is the vendor's own S3 compatibility page;
-// "rclone" and "juicefs" are the provider tables of those programs.
-func rows() []Row {
-	return []Row{
-		{
-			Name:       "aws",
-			EncodeKeys: true,   // aws: API reference of ListObjectsV2, EncodingType
-			Checksum:   CRC32C, // aws: user guide, checking object integrity
-			// Parts with a checksum that was not declared are refused: aws, same page.
-			DeclareChecksum: true,
-			ETagIsMD5:       true, // aws: API reference of Object; not under SSE-KMS and SSE-C, which answers say
-			ConditionalPut:  true, // aws: user guide, conditional writes
-		},
-		{
-			Name:            "minio",
-			PathStyle:       true, // works without a wildcard DNS name
-			EncodeKeys:      true, // tried: a key with U+0001 round-trips
-			ListsAllUploads: true, // tried: a prefix that is not a whole key finds nothing
-			SlowTokens:      true, // tried, and cmd/metacache-set.go: a token polls for a cache of 5,000 keys at 50 and 300 ms
-			// Tried, and cmd/metacache-walk.go: start-after=d/x&max-keys=1000 counts
-			// the keys d!… to d.… that come before it, and ends with them.
-			EndsEarly: true,
-			PathKeys:  true,   // tried: "/a" is taken for "a", "a//b" is refused
-			Checksum:  CRC32C, // tried: a wrong one is refused, header and trailer
-			// DeclareChecksum is off: with it UploadPartCopy is refused, and parts
-			// are checked without it. Tried.
-			ETagIsMD5:      true, // tried
-			ConditionalPut: true, // tried
-		},
-		{
-			// Any other store: only what all known ones can do.
-			Name:      "s3",
-			PathStyle: true,
-			Checksum:  MD5, // Content-MD5 is as old as S3 itself
-			ETagIsMD5: true,
-		},
-		{
-			Name:       "jd", // virtual hosts, V2: vendor
-			EncodeKeys: true,
-			Checksum:   MD5,
-			ETagIsMD5:  true,
-		},
-		{
-			Name:       "jrss", // path style, S3 dialect: vendor
-			PathStyle:  true,
-			EncodeKeys: true,
-			Checksum:   MD5,
-			ETagIsMD5:  true,
-		},
-		{
-			Name:      "qiniu",
-			PathStyle: true, // rclone
-			Checksum:  MD5,
-			ETagIsMD5: true, // of whole objects; multipart ETags have a form of their own
-			// EncodeKeys is off: listings are not URL-encoded, rclone
-		},
-		{
-			Name:      "cos", // virtual hosts only for buckets since 2024: vendor
-			ListV1:    true,  // rclone
-			Checksum:  MD5,
-			ETagIsMD5: true,
-			MinPart:   mib, // vendor
-		},
-		{
-			Name:      "obs",
-			ListV1:    true, // rclone, juicefs
-			Checksum:  MD5,  // checksum trailers give XAmzContentSHA256Mismatch
-			ETagIsMD5: true,
-			MinPart:   100 * kib, // vendor
-			// EncodeKeys is off: the marker of parallel file systems loops with it
-		},
-		{
-			Name:       "ceph",
-			PathStyle:  true, // rclone
-			EncodeKeys: true,
-			Checksum:   MD5, // releases before Reef reject checksum trailers
-			ETagIsMD5:  true,
-		},
-	}
 }
 
 // Lookup returns the row of a provider, whatever the case of its name.
@@ -159,4 +71,26 @@ func Names() []string {
 		names = append(names, r.Name)
 	}
 	return names
+}
+
+// Restores tells whether the provider has classes that must be restored before
+// they can be read.
+func (r Row) Restores() bool {
+	return slices.ContainsFunc(r.Classes, func(c storage.Class) bool { return c.Tier >= storage.TierArchive })
+}
+
+// CheckAddress says why a bucket cannot be reached at an endpoint's URL, if that
+// is known beforehand: a store that wants the bucket in the host name has to
+// have a name, and a bucket with a dot in its name fits no certificate.
+func (r Row) CheckAddress(endpoint, bucket string) error {
+	u, err := url.Parse(endpoint)
+	switch {
+	case !r.VirtualOnly || err != nil: // what is no URL is refused by who uses it
+		return nil
+	case r.PathStyle || net.ParseIP(u.Hostname()) != nil:
+		return fmt.Errorf("%s takes the bucket in the host name only: give the host by its name, and no path_style", r.Name)
+	case u.Scheme == "https" && strings.Contains(bucket, "."):
+		return fmt.Errorf("%s takes the bucket in the host name only, where no certificate holds for a name with a dot (%q)", r.Name, bucket)
+	}
+	return nil
 }

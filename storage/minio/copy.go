@@ -25,7 +25,8 @@ func (b *Bucket) source(op, key string, src storage.Source, obj storage.Object) 
 	return s, map[string]string{"X-Amz-Copy-Source-If-Match": `"` + obj.ETag + `"`}, nil
 }
 
-// CopyFrom copies an object inside the store, with the metadata given.
+// CopyFrom copies an object inside the store, with the metadata, the tags and
+// the class given, and none of the source's.
 func (b *Bucket) CopyFrom(ctx context.Context, src storage.Source, obj storage.Object, key string, o storage.CopyOptions) (storage.Object, error) {
 	const op = "copy"
 	s, pin, err := b.source(op, key, src, obj)
@@ -43,6 +44,9 @@ func (b *Bucket) CopyFrom(ctx context.Context, src storage.Source, obj storage.O
 		headers[name] = v
 	}
 	headers["X-Amz-Metadata-Directive"] = "REPLACE"
+	if b.Dialect.Tags {
+		headers["X-Amz-Tagging-Directive"] = "REPLACE"
+	}
 	done, err := b.core.CopyObject(ctx, s.Config.Bucket, s.FullKey(obj.Key), b.Config.Bucket, b.FullKey(key),
 		headers, miniogo.CopySrcOptions{}, miniogo.PutObjectOptions{})
 	tag := s3wire.CleanETag(done.ETag)

@@ -18,7 +18,6 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/dialect"
@@ -31,21 +30,27 @@ type Config struct {
 	AccessKey    string // "" sends requests that are not signed
 	SecretKey    string
 	SessionToken string // of temporary keys
-	Region       string // of the signature; "" is us-east-1, which most stores take
-	Bucket       string
-	Prefix       string      // a directory in the bucket; "" is all of it
-	Dialect      dialect.Row // what the store does differently
-	Place        string      // what String returns; "" is Endpoint/Bucket/Prefix
-	Limits       s3wire.Limits
-	PageSize     int // keys per listing request; 0: 1,000
+	// Keys, if not nil, is asked for every request instead of the three above,
+	// of which AccessKey then only tells accounts apart.
+	Keys     func(context.Context) (s3wire.Keys, error)
+	Region   string // of the signature; "" is us-east-1, which most stores take
+	Bucket   string
+	Prefix   string      // a directory in the bucket; "" is all of it
+	Dialect  dialect.Row // what the store does differently
+	Place    string      // what String returns; "" is Endpoint/Bucket/Prefix
+	Limits   s3wire.Limits
+	PageSize int // keys per listing request; 0: 1,000
 }
 
 // Bucket is storage.Bucket with the powers Multipart, Copier and PartCopier.
 // What minio-go sends is retried by nobody, as all of it.
 type Bucket struct {
 	*s3wire.Client
-	core   miniogo.Core
-	access string
+	core    miniogo.Core
+	slow    http.RoundTripper // what core sends with
+	address *url.URL
+	inPath  bool
+	access  string
 }
 
 // slowAnswer is how long a store may work before it answers a copy or a
@@ -57,6 +62,9 @@ const slowAnswer = 10 * time.Minute
 func Open(c Config) (*Bucket, error) {
 	if c.Dialect.DeclareChecksum {
 		return nil, fmt.Errorf("driver minio cannot declare checksums, which %s needs: use driver s3", c.Dialect.Name)
+	}
+	if err := c.Dialect.CheckAddress(c.Endpoint, c.Bucket); err != nil {
+		return nil, err
 	}
 	if c.Region == "" {
 		c.Region = "us-east-1"
@@ -73,51 +81,66 @@ func Open(c Config) (*Bucket, error) {
 		Place: c.Place, Dialect: c.Dialect, Transport: transport, PageSize: c.PageSize,
 	}
 	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey, c.SessionToken)
-	if c.AccessKey != "" {
+	switch {
+	case c.Keys != nil:
+		w.Keys, creds = c.Keys, credentials.New(provider{c.Keys})
+	case c.AccessKey != "":
 		w.Keys = s3wire.StaticKeys(s3wire.Keys{Access: c.AccessKey, Secret: c.SecretKey, Session: c.SessionToken})
 	}
-	wire, err := s3wire.New(w)
-	if err != nil {
+	b := &Bucket{access: c.AccessKey}
+	if b.Client, err = s3wire.New(w); err != nil {
 		return nil, err
 	}
-	core, err := newCore(c, creds)
-	if err != nil {
+	if err := b.connect(c, creds); err != nil {
 		return nil, err
 	}
-	return &Bucket{Client: wire, core: *core, access: c.AccessKey}, nil
+	return b, nil
 }
 
-func newCore(c Config, creds *credentials.Credentials) (*miniogo.Core, error) {
-	u, err := url.Parse(c.Endpoint)
-	if err != nil {
-		return nil, errors.New("endpoint is no URL")
+// provider hands minio-go the keys of the moment; it keeps none.
+type provider struct {
+	keys func(context.Context) (s3wire.Keys, error)
+}
+
+func (p provider) RetrieveWithCredContext(cc *credentials.CredContext) (credentials.Value, error) {
+	ctx := context.Background()
+	if cc != nil && cc.Context != nil {
+		ctx = cc.Context
 	}
-	slow := c.Limits
-	slow.Stall = max(slow.Stall, slowAnswer)
-	transport, err := s3wire.Transport(slow)
-	if err != nil {
-		return nil, err
+	k, err := p.keys(ctx)
+	return credentials.Value{
+		AccessKeyID: k.Access, SecretAccessKey: k.Secret, SessionToken: k.Session, SignerType: credentials.SignatureV4,
+	}, err
+}
+
+func (p provider) Retrieve() (credentials.Value, error) { return p.RetrieveWithCredContext(nil) }
+
+func (p provider) IsExpired() bool { return true }
+
+// connect makes the client of minio-go, which retries nothing and waits long.
+func (b *Bucket) connect(c Config, creds *credentials.Credentials) (err error) {
+	if b.address, err = url.Parse(c.Endpoint); err != nil {
+		return errors.New("endpoint is no URL")
 	}
+	limits := c.Limits
+	limits.Stall = max(limits.Stall, slowAnswer)
+	transport, err := s3wire.Transport(limits)
+	if err != nil {
+		return err
+	}
+	b.slow, b.inPath = faults{transport}, c.inPath(b.address)
 	lookup := miniogo.BucketLookupDNS
-	if c.Dialect.PathStyle {
+	if b.inPath {
 		lookup = miniogo.BucketLookupPath
 	}
-	return miniogo.NewCore(u.Host, &miniogo.Options{
-		Creds: creds, Secure: u.Scheme == "https", Transport: transport,
+	core, err := miniogo.NewCore(b.address.Host, &miniogo.Options{
+		Creds: creds, Secure: b.address.Scheme == "https", Transport: b.slow,
 		Region: c.Region, BucketLookup: lookup, MaxRetries: 1,
 	})
-}
-
-// Create makes the bucket; one that is there and ours is success.
-func (b *Bucket) Create(ctx context.Context) error {
-	if err := s3utils.CheckValidBucketNameStrict(b.Config.Bucket); err != nil {
-		return &storage.Error{Op: "create", Place: b.Place, Kind: storage.ErrInvalid, Err: err}
+	if err == nil {
+		b.core = *core
 	}
-	err := b.core.MakeBucket(ctx, b.Config.Bucket, miniogo.MakeBucketOptions{Region: b.Region})
-	if miniogo.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" {
-		return nil
-	}
-	return b.fail(ctx, "create", "", err)
+	return err
 }
 
 // fail wraps what minio-go says.
@@ -126,11 +149,8 @@ func (b *Bucket) fail(ctx context.Context, op, key string, err error) error {
 		return nil
 	}
 	var r miniogo.ErrorResponse
-	if errors.As(err, &r) && (r.Code != "" || r.StatusCode != 0) {
-		if r.StatusCode == 0 { // an error document behind a 200
-			r.StatusCode = http.StatusOK
-		}
-		err = &s3wire.Fault{Status: r.StatusCode, Code: r.Code, Message: r.Message, Region: r.Region}
+	if errors.As(err, &r) && r.Code != "" { // an error document behind a 200
+		err = &s3wire.Fault{Status: http.StatusOK, Code: r.Code, Message: r.Message}
 	} else if unreadable(err) {
 		err = errNoAnswer
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/tags"
 
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/s3wire"
@@ -19,8 +20,13 @@ func (b *Bucket) CreateUpload(ctx context.Context, key string, o storage.UploadO
 	if err != nil {
 		return "", err
 	}
-	// minio-go sends the names it knows as they are.
-	put := miniogo.PutObjectOptions{ContentType: headers["Content-Type"], UserMetadata: headers}
+	// minio-go sends the names it knows as they are, x-amz-tagging not among
+	// them, and leaves out silently what it takes for no tags.
+	if _, err := tags.NewTags(o.Meta.Tags, true); err != nil {
+		return "", &storage.Error{Op: op, Key: key, Place: b.Place, Kind: storage.ErrInvalid, Err: err}
+	}
+	delete(headers, "X-Amz-Tagging")
+	put := miniogo.PutObjectOptions{ContentType: headers["Content-Type"], UserMetadata: headers, UserTags: o.Meta.Tags}
 	id, err := b.core.NewMultipartUpload(ctx, b.Config.Bucket, b.FullKey(key), put)
 	if err == nil && id == "" {
 		err = errNoAnswer

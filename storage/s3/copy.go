@@ -28,7 +28,8 @@ func (b *Bucket) source(op, key string, src storage.Source, obj storage.Object) 
 	return aws.String(s3wire.EscapePath(s.Config.Bucket + "/" + s.FullKey(obj.Key))), aws.String(`"` + obj.ETag + `"`), nil
 }
 
-// CopyFrom copies an object inside the store, with the metadata given.
+// CopyFrom copies an object inside the store, with the metadata, the tags and
+// the class given, and none of the source's.
 func (b *Bucket) CopyFrom(ctx context.Context, src storage.Source, obj storage.Object, key string, o storage.CopyOptions) (storage.Object, error) {
 	const op = "copy"
 	from, tag, err := b.source(op, key, src, obj)
@@ -42,10 +43,14 @@ func (b *Bucket) CopyFrom(ctx context.Context, src storage.Source, obj storage.O
 	if obj.Size > b.Dialect.MaxCopy {
 		return storage.Object{}, &storage.Error{Op: op, Key: key, Place: b.Place, Kind: storage.ErrTooLarge}
 	}
-	out, err := b.api.CopyObject(ctx, &s3.CopyObjectInput{
+	in := &s3.CopyObjectInput{
 		Bucket: &b.Config.Bucket, Key: aws.String(b.FullKey(key)),
 		CopySource: from, CopySourceIfMatch: tag, MetadataDirective: types.MetadataDirectiveReplace,
-	}, meta)
+	}
+	if b.Dialect.Tags {
+		in.TaggingDirective = types.TaggingDirectiveReplace
+	}
+	out, err := b.api.CopyObject(ctx, in, meta)
 	if err == nil && (out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ETag) == "") {
 		err = errNoAnswer
 	}

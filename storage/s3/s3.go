@@ -17,7 +17,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -28,20 +27,37 @@ import (
 	"github.com/sluice-sync/sluice/storage/s3wire"
 )
 
-// Load is the SDK's default chain: environment, shared files, SSO, container
-// and machine roles. region and profile may be "". It makes no request to S3.
-func Load(ctx context.Context, region, profile string) (aws.Config, error) {
-	return config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithSharedConfigProfile(profile))
+// Load is the SDK's default chain: environment, shared files, SSO, web
+// identity, container and machine roles, which the SDK asks again before they
+// expire. All arguments may be ""; endpoint "" is that of AWS_ENDPOINT_URL_S3,
+// AWS_ENDPOINT_URL or the shared files, else Amazon's. It makes no request to S3.
+func Load(ctx context.Context, endpoint, region, profile string) (aws.Config, error) {
+	c, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithSharedConfigProfile(profile))
+	if err != nil {
+		return c, err
+	}
+	if c.BaseEndpoint = s3.NewFromConfig(c).Options().BaseEndpoint; endpoint != "" {
+		c.BaseEndpoint = &endpoint
+	}
+	return c, nil
 }
 
-// Static is a configuration of given keys; it reads nothing. endpoint "" is
-// Amazon's for the region.
-func Static(endpoint, region, access, secret, session string) aws.Config {
-	c := aws.Config{Region: region, Credentials: credentials.NewStaticCredentialsProvider(access, secret, session)}
+// Keyed is a configuration of keys that may change: the function is asked for
+// every request. endpoint "" is Amazon's for the region.
+func Keyed(endpoint, region string, keys func(context.Context) (s3wire.Keys, error)) aws.Config {
+	c := aws.Config{Region: region, Credentials: aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		k, err := keys(ctx)
+		return aws.Credentials{AccessKeyID: k.Access, SecretAccessKey: k.Secret, SessionToken: k.Session}, err
+	})}
 	if endpoint != "" {
 		c.BaseEndpoint = &endpoint
 	}
 	return c
+}
+
+// Static is a configuration of keys that do not change; it reads nothing.
+func Static(endpoint, region, access, secret, session string) aws.Config {
+	return Keyed(endpoint, region, s3wire.StaticKeys(s3wire.Keys{Access: access, Secret: secret, Session: session}))
 }
 
 // Config names a bucket and how to reach it.
@@ -85,6 +101,9 @@ func Open(c Config) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.Dialect.CheckAddress(endpoint, c.Bucket); err != nil {
+		return nil, err
+	}
 	transport, err := s3wire.RoundTripper(c.Limits)
 	if err != nil {
 		return nil, err
@@ -108,6 +127,7 @@ func newAPI(c Config) (*s3.Client, error) {
 		return nil, err
 	}
 	return s3.NewFromConfig(c.AWS, func(o *s3.Options) {
+		o.BaseEndpoint = c.AWS.BaseEndpoint // an environment's own must not replace one that was given
 		o.UsePathStyle = c.Dialect.PathStyle
 		o.Retryer = aws.NopRetryer{}
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
