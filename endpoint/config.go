@@ -19,6 +19,7 @@ import (
 type configFile struct {
 	path   string
 	lookup func(reference string) (string, error)
+	read   func(path string) ([]byte, error)
 }
 
 // at says where a complaint belongs.
@@ -131,6 +132,9 @@ func (c *configFile) endpoint(kv *ast.MappingValueNode) (*entry, error) {
 		if err == nil {
 			err = e.set(name.Value, value)
 		}
+		if path, ok := referredFile(text); ok && err == nil && e.key(name.Value) != nil {
+			*e.key(name.Value) = fileSecret(value, path, c.read)
+		}
 		if err != nil {
 			err = c.at(kv.Value.GetToken(), "endpoint %s: %w", key.Value, err)
 			if !isRef {
@@ -179,6 +183,14 @@ func scalar(n ast.Node) (string, bool) {
 	return "", false
 }
 
+// referredFile returns the path in ${file:…}.
+func referredFile(text string) (path string, ok bool) {
+	if path, ok = strings.CutPrefix(text, "${file:"); ok {
+		path, ok = strings.CutSuffix(path, "}")
+	}
+	return path, ok
+}
+
 // references returns a lookup of what stands between "${" and "}": the name of
 // a variable, or file: and an absolute path.
 func references(environ map[string]string, readFile func(string) ([]byte, error)) func(string) (string, error) {
@@ -188,14 +200,7 @@ func references(environ map[string]string, readFile func(string) ([]byte, error)
 		case isFile && !filepath.IsAbs(path):
 			return "", errors.New("${file:…} needs an absolute path")
 		case isFile:
-			data, err := readFile(path)
-			if err != nil {
-				return "", err
-			}
-			if s := strings.TrimSpace(string(data)); s != "" {
-				return s, nil
-			}
-			return "", fmt.Errorf("the file %s is empty", path)
+			return readText(path, readFile)
 		case !isVariable(ref):
 			return "", errors.New("a reference is ${VARIABLE} or ${file:/path}")
 		case environ[ref] == "":

@@ -51,7 +51,7 @@ func TestLoad(t *testing.T) {
 		ReadFile:   readFiles(map[string]string{"/c.yaml": goodConfig, "/run/secret": " s/e+c=\n"}),
 		Environ:    []string{"AK=access", "HOME=/root", "SLUICE_ENDPOINT_OTHER=minio+http://x:y@z", "SLUICE_ENDPOINT_New_One=aws+https://", "SLUICE_ENDPOINTS=/c.yaml"},
 	})
-	if got, want := set.Names(), []string{"broken", "minio-local", "new-one", "other", "plain", "s3"}; !slices.Equal(got, want) {
+	if got, want := set.Names(), []string{"broken", "minio-local", "new-one", "oss", "other", "plain", "s3"}; !slices.Equal(got, want) {
 		t.Errorf("Names() = %v, want %v", got, want)
 	}
 	m := set.entries["minio-local"]
@@ -91,7 +91,7 @@ func TestLoadWithoutFile(t *testing.T) {
 		"no entry":    {ConfigPath: "/c", ReadFile: readFiles(map[string]string{"/c": "endpoints:\n"})},
 		"empty entry": {ConfigPath: "/c", ReadFile: readFiles(map[string]string{"/c": "endpoints: {}\n"})},
 	} {
-		if set := mustLoad(t, s); !slices.Equal(set.Names(), []string{"s3"}) {
+		if set := mustLoad(t, s); !slices.Equal(set.Names(), []string{"oss", "s3"}) {
 			t.Errorf("%s: Names() = %v", name, set.Names())
 		}
 	}
@@ -109,34 +109,44 @@ func TestConfigErrors(t *testing.T) {
 	one := func(lines string) string {
 		return "endpoints:\n  m1:\n    provider: minio\n    url: http://h\n    " + lines + "\n"
 	}
+	const badProxy = `proxy must be http://, https:// or socks5://, if need be USER:PASSWORD@, a host and a port; or none`
 	for config, want := range map[string]string{
-		"endpoint:\n":                                               `c.yaml:1:1: unknown key "endpoint" in the file; did you mean endpoints?`,
-		"tasks: []\n":                                               `c.yaml:1:1: unknown key "tasks" in the file; known: endpoints`,
-		"endpoints: SECRET\n":                                       `c.yaml:1:12: endpoints must be a mapping of keys to values`,
-		"SECRET":                                                    `c.yaml:1:1: the file must be a mapping of keys to values`,
-		"endpoints:\n  m1: SECRET\n":                                `c.yaml:2:7: the endpoint m1 must be a mapping of keys to values`,
-		"endpoints:\n  x: {}\n":                                     `c.yaml:2:3: "x": the name of an endpoint is made of letters, digits, '-' and '_', begins with a letter and is 2 to 64 long`,
-		"endpoints:\n  m1: {}\n":                                    `c.yaml:2:3: endpoint m1: provider is missing: one of aws, ceph, cos, jd, jrss, minio, obs, qiniu, s3`,
-		one("accesKey: SECRET"):                                     `c.yaml:5:5: unknown key "accesKey" in the endpoint m1; did you mean access_key?`,
-		one("url: http://g"):                                        `c.yaml:5:5: the key "url" of the endpoint m1 is there twice`,
-		one("access_key:"):                                          `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
-		one("access_key: ''"):                                       `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
-		one("access_key: [SECRET]"):                                 `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
-		one("access_key: *SECRET"):                                  `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
-		one("access_key: SECRET"):                                   `c.yaml:2:3: endpoint m1: access_key is there and secret_key is missing`,
-		one("path_style: SECRET"):                                   `c.yaml:5:17: endpoint m1: path_style must be true or false`,
-		one("region: a-${REGION}"):                                  `c.yaml:5:13: endpoint m1: region: a ${reference} must be the whole value`,
-		one("ca_file: ca.pem"):                                      `c.yaml:5:14: endpoint m1: ca_file must be an absolute path`,
-		one("profile: SECRET"):                                      `c.yaml:2:3: endpoint m1: profile is for the provider aws only: give access_key and secret_key`,
-		one("secret_key: \"SECRET\n"):                               `c.yaml:5:17: is not YAML: could not find end character of double-quoted text`,
-		one("secret_key: %SECRET: x: y"):                            ``,
-		one("secret_key: @SECRET"):                                  ``,
-		one("x: y\n  M1: {provider: aws}"):                          `c.yaml:5:5: unknown key "x" in the endpoint m1; known: provider, url, access_key, secret_key, region, session_token, profile, path_style, ca_file, insecure_skip_verify`,
-		one("region: r\n  M1: {provider: aws}"):                     `c.yaml:6: the endpoint m1 is defined at c.yaml:2 too (capitals, - and _ make no difference)`,
-		"endpoints:\n  m1:\n    provider: minoi\n":                  `c.yaml:3:15: endpoint m1: provider is unknown; did you mean minio?; one of aws, ceph, cos, jd, jrss, minio, obs, qiniu, s3`,
-		"endpoints:\n  m1:\n    provider: oss\n":                    `c.yaml:3:15: endpoint m1: provider oss (Aliyun OSS) is not in this release`,
-		"endpoints:\n  m1:\n    provider: minio\n":                  `c.yaml:2:3: endpoint m1: url is missing: the provider minio has none of its own`,
-		"endpoints:\n  m1:\n    provider: minio\n    url: h:9000\n": `c.yaml:4:10: endpoint m1: url must be http:// or https://, a host, and if need be a port, and nothing behind`,
+		"endpoint:\n":                              `c.yaml:1:1: unknown key "endpoint" in the file; did you mean endpoints?`,
+		"tasks: []\n":                              `c.yaml:1:1: unknown key "tasks" in the file; known: endpoints`,
+		"endpoints: SECRET\n":                      `c.yaml:1:12: endpoints must be a mapping of keys to values`,
+		"SECRET":                                   `c.yaml:1:1: the file must be a mapping of keys to values`,
+		"endpoints:\n  m1: SECRET\n":               `c.yaml:2:7: the endpoint m1 must be a mapping of keys to values`,
+		"endpoints:\n  x: {}\n":                    `c.yaml:2:3: "x": the name of an endpoint is made of letters, digits, '-' and '_', begins with a letter and is 2 to 64 long`,
+		"endpoints:\n  m1: {}\n":                   `c.yaml:2:3: endpoint m1: provider is missing: one of ` + list(Providers()),
+		one("accesKey: SECRET"):                    `c.yaml:5:5: unknown key "accesKey" in the endpoint m1; did you mean access_key?`,
+		one("url: http://g"):                       `c.yaml:5:5: the key "url" of the endpoint m1 is there twice`,
+		one("access_key:"):                         `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
+		one("access_key: ''"):                      `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
+		one("access_key: [SECRET]"):                `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
+		one("access_key: *SECRET"):                 `c.yaml:5:17: access_key must be one value, not empty (for text with special characters use 'quotes')`,
+		one("access_key: SECRET"):                  `c.yaml:2:3: endpoint m1: access_key is there and secret_key is missing`,
+		one("path_style: SECRET"):                  `c.yaml:5:17: endpoint m1: path_style must be true or false`,
+		one("region: a-${REGION}"):                 `c.yaml:5:13: endpoint m1: region: a ${reference} must be the whole value`,
+		one("ca_file: ca.pem"):                     `c.yaml:5:14: endpoint m1: ca_file must be an absolute path`,
+		one("profile: SECRET"):                     `c.yaml:2:3: endpoint m1: profile is for the provider aws only: give access_key and secret_key`,
+		one("secret_key: \"SECRET\n"):              `c.yaml:5:17: is not YAML: could not find end character of double-quoted text`,
+		one("secret_key: %SECRET: x: y"):           ``,
+		one("secret_key: @SECRET"):                 ``,
+		one("x: y\n  M1: {provider: aws}"):         `c.yaml:5:5: unknown key "x" in the endpoint m1; known: ` + list(keys()),
+		one("region: r\n  M1: {provider: aws}"):    `c.yaml:6: the endpoint m1 is defined at c.yaml:2 too (capitals, - and _ make no difference)`,
+		"endpoints:\n  m1:\n    provider: minoi\n": `c.yaml:3:15: endpoint m1: provider is unknown; did you mean minio?; one of ` + list(Providers()),
+		"endpoints:\n  m1:\n    provider: oss\n":   `c.yaml:2:3: endpoint m1: url and region are both missing: give one of them`,
+		"endpoints:\n  m1:\n    provider: oss\n    region: r\n    custom_domain: true\n":                           `c.yaml:2:3: endpoint m1: custom_domain is there and url, which names that domain, is missing`,
+		"endpoints:\n  m1:\n    provider: oss\n    url: http://h\n    custom_domain: true\n    path_style: true\n": `c.yaml:2:3: endpoint m1: custom_domain and path_style contradict each other: give one of them`,
+		one("signature: SECRET"):                                               `c.yaml:5:16: endpoint m1: signature must be v1 or v4`,
+		one("signature: v1"):                                                   `c.yaml:2:3: endpoint m1: signature and custom_domain are for the provider oss only`,
+		one("custom_domain: true"):                                             `c.yaml:2:3: endpoint m1: signature and custom_domain are for the provider oss only`,
+		one("proxy: SECRET"):                                                   `c.yaml:5:12: endpoint m1: ` + badProxy,
+		one("proxy: http://u:SECRET@"):                                         `c.yaml:5:12: endpoint m1: ` + badProxy,
+		one("proxy: ftp://u:SECRET@h"):                                         `c.yaml:5:12: endpoint m1: ` + badProxy,
+		one("proxy: 'http://u:%SECRET@h:'"):                                    `c.yaml:5:12: endpoint m1: ` + badProxy,
+		"endpoints:\n  m1:\n    provider: minio\n":                             `c.yaml:2:3: endpoint m1: url is missing: the provider minio has none of its own`,
+		"endpoints:\n  m1:\n    provider: minio\n    url: h:9000\n":            `c.yaml:4:10: endpoint m1: url must be http:// or https://, a host, and if need be a port, and nothing behind`,
 		"endpoints:\n  m1:\n    provider: minio\n    url: http://A:SECRET@h\n": `c.yaml:4:10: endpoint m1: url must not hold credentials: give access_key and secret_key`,
 		"endpoints:\n  m1:\n    provider: minio\n    url: http://h:SECRET\n":   `c.yaml:4:10: endpoint m1: url must be http:// or https://, a host, and if need be a port, and nothing behind`,
 	} {

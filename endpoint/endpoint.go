@@ -2,8 +2,8 @@
 // as /data and minio://bucket/prefix, and endpoints, which are named stores with
 // their credentials, from a config file and from environment variables.
 //
-// It reads no environment, flag, clock or global of its own: files and
-// variables are handed in. It must not know tasks, nor what is done with the
+// It reads no environment, flag or global of its own: files and variables are
+// handed in. It must not know tasks, nor what is done with the
 // buckets. Errors say what is wrong, where, and what to do; none of them
 // repeats a value of an endpoint, because it may be a secret in the wrong place.
 package endpoint
@@ -22,17 +22,21 @@ import (
 type Endpoint struct {
 	Name     string // as CanonicalName makes it
 	Provider string // one of Providers
-	URL      string // http or https, host and port, nothing else; "": the provider's own, for aws only
+	URL      string // http or https, host and port, nothing else; "": the provider's own, for aws and oss only
 	Region   string // "": the driver's default
 
 	// Both keys or none. None means the default credential chain for aws,
-	// requests without a signature for all others.
+	// requests without a signature for all others. A key that is ${file:…} is
+	// the file's of the moment.
 	AccessKey    Secret
 	SecretKey    Secret
 	SessionToken Secret
 	Profile      string // of the AWS files; aws only, and not beside keys
 
 	PathStyle          *bool  // bucket in the path, not in the host name; nil: as the provider needs it
+	Signature          string // of requests, "v1" or "v4"; oss only, "" is v4
+	CustomDomain       bool   // the host of URL is a name of the bucket itself; oss only
+	Proxy              Secret // its URL, which may hold a password; "none": none; "": as the environment says
 	CAFile             string // absolute path of certificates in PEM to trust instead of the system's
 	InsecureSkipVerify bool   // accept any certificate
 }
@@ -44,7 +48,9 @@ func keys() []string {
 
 // options are the keys that may stand behind "?" in an environment variable.
 func options() []string {
-	return []string{"region", "session_token", "profile", "path_style", "ca_file", "insecure_skip_verify"}
+	return []string{
+		"region", "session_token", "profile", "path_style", "signature", "custom_domain", "proxy", "ca_file", "insecure_skip_verify",
+	}
 }
 
 // set reads one value.
@@ -56,18 +62,23 @@ func (e *Endpoint) set(key, value string) (err error) {
 		e.URL, err = parseURL(value)
 	case "region":
 		e.Region = value
-	case "access_key":
-		e.AccessKey = NewSecret(value)
-	case "secret_key":
-		e.SecretKey = NewSecret(value)
-	case "session_token":
-		e.SessionToken = NewSecret(value)
+	case "access_key", "secret_key", "session_token":
+		*e.key(key) = NewSecret(value)
 	case "profile":
 		e.Profile = value
 	case "path_style":
 		var b bool
 		b, err = parseBool(value)
 		e.PathStyle = &b
+	case "signature":
+		if e.Signature = strings.ToLower(value); e.Signature != "v1" && e.Signature != "v4" {
+			err = errors.New("must be v1 or v4")
+		}
+	case "custom_domain":
+		e.CustomDomain, err = parseBool(value)
+	case "proxy":
+		e.Proxy = NewSecret(value)
+		err = checkProxy(value)
 	case "ca_file":
 		if e.CAFile = value; !filepath.IsAbs(value) {
 			err = errors.New("must be an absolute path")
@@ -77,6 +88,19 @@ func (e *Endpoint) set(key, value string) (err error) {
 	}
 	if err != nil {
 		return fmt.Errorf("%s %w", key, err)
+	}
+	return nil
+}
+
+// key returns the field of one of the keys; nil if it is none of them.
+func (e *Endpoint) key(name string) *Secret {
+	switch name {
+	case "access_key":
+		return &e.AccessKey
+	case "secret_key":
+		return &e.SecretKey
+	case "session_token":
+		return &e.SessionToken
 	}
 	return nil
 }
@@ -97,7 +121,15 @@ func (e *Endpoint) check() error {
 		return errors.New("profile is for the provider aws only: give access_key and secret_key")
 	case e.Profile != "" && hasAccess:
 		return errors.New("profile and access_key are both there: give one of them")
-	case e.URL == "" && e.Provider != "aws":
+	case e.Provider != ossProvider && (e.Signature != "" || e.CustomDomain):
+		return errors.New("signature and custom_domain are for the provider oss only")
+	case e.CustomDomain && e.URL == "":
+		return errors.New("custom_domain is there and url, which names that domain, is missing")
+	case e.CustomDomain && e.PathStyle != nil && *e.PathStyle:
+		return errors.New("custom_domain and path_style contradict each other: give one of them")
+	case e.Provider == ossProvider && e.URL == "" && e.Region == "":
+		return errors.New("url and region are both missing: give one of them")
+	case e.URL == "" && e.Provider != "aws" && e.Provider != ossProvider:
 		return errors.New("url is missing: the provider " + e.Provider + " has none of its own")
 	}
 	return nil
@@ -105,9 +137,6 @@ func (e *Endpoint) check() error {
 
 func parseProvider(s string) (string, error) {
 	s = strings.ToLower(s)
-	if s == "oss" {
-		return "", errNoOSS
-	}
 	if s == "file" {
 		return "", errors.New("file needs no endpoint: write the path itself as the location")
 	}
@@ -116,8 +145,6 @@ func parseProvider(s string) (string, error) {
 	}
 	return s, nil
 }
-
-var errNoOSS = errors.New("oss (Aliyun OSS) is not in this release")
 
 // parseURL takes http or https, a host and a port. What net/url says about a
 // bad one quotes it, so it is not passed on.
@@ -136,6 +163,20 @@ func parseURL(s string) (string, error) {
 	}
 	return scheme + "://" + strings.ToLower(u.Host), nil
 }
+
+// checkProxy takes what net/http can go through. As in parseURL, no error quotes it.
+func checkProxy(s string) error {
+	if s == noProxy {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
+		return errors.New("must be http://, https:// or socks5://, if need be USER:PASSWORD@, a host and a port; or none")
+	}
+	return nil
+}
+
+const noProxy = "none"
 
 func parseBool(s string) (bool, error) {
 	switch strings.ToLower(s) {

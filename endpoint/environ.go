@@ -16,7 +16,8 @@ import (
 // hold "/", "+", ":", "?" and "@" as it is. %XX is decoded where it is two
 // hexadecimal digits; a "%" of the secret itself is written %25 before such.
 // Behind "?" an "@" must be written %40. Without "ACCESS:SECRET@" there are no
-// keys; "ACCESS:SECRET@" and no host is AWS itself. No error quotes the value.
+// keys; "ACCESS:SECRET@" and no host is AWS itself, or Aliyun OSS in the region
+// given. No error quotes the value.
 func parseVariable(value string) (Endpoint, error) {
 	var e Endpoint
 	head, rest, ok := strings.Cut(value, "://")
@@ -36,7 +37,7 @@ func parseVariable(value string) (Endpoint, error) {
 		rest = rest[at+1:]
 	}
 	host, query, _ := strings.Cut(rest, "?")
-	if host != "" || e.Provider != "aws" {
+	if host != "" || e.Provider != "aws" && e.Provider != ossProvider {
 		if err := e.set("url", scheme+"://"+host); err != nil {
 			return e, err
 		}

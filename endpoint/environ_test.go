@@ -8,9 +8,10 @@ import (
 func TestVariables(t *testing.T) {
 	yes, no := true, false
 	for value, want := range map[string]struct {
-		provider, url, access, secret, region, token, profile, ca string
-		path                                                      *bool
-		insecure                                                  bool
+		provider, url, access, secret, region, token, profile, ca, signature, proxy string
+
+		path             *bool
+		insecure, domain bool
 	}{
 		"minio+http://AK:SK@127.0.0.1:9000":                                     {provider: "minio", url: "http://127.0.0.1:9000", access: "AK", secret: "SK"},
 		"MinIO+HTTPS://AK:SK@Store.Example.com/":                                {provider: "minio", url: "https://store.example.com", access: "AK", secret: "SK"},
@@ -23,6 +24,9 @@ func TestVariables(t *testing.T) {
 		"cos+https://AK:SK@h?path_style=TRUE&&":                                 {provider: "cos", url: "https://h", access: "AK", secret: "SK", path: &yes},
 		"ceph+https://AK:SK@h/?insecure_skip_verify=true&ca_file=/a%40b%26.pem": {provider: "ceph", url: "https://h", access: "AK", secret: "SK", ca: "/a@b&.pem", insecure: true},
 		"aws+https://AK:SK@?region=eu-1&session_token=a+b%2F=":                  {provider: "aws", access: "AK", secret: "SK", region: "eu-1", token: "a+b/="},
+		"oss+https://AK:SK@?region=cn-x&session_token=t":                        {provider: "oss", access: "AK", secret: "SK", region: "cn-x", token: "t"},
+		"OSS+https://AK:SK@img.example.com?custom_domain=true&signature=V1":     {provider: "oss", url: "https://img.example.com", access: "AK", secret: "SK", domain: true, signature: "v1"},
+		"minio+http://AK:SK@h?proxy=http://u:pw%40proxy:3128":                   {provider: "minio", url: "http://h", access: "AK", secret: "SK", proxy: "http://u:pw@proxy:3128"},
 		"aws+https://?profile=work":                                             {provider: "aws", profile: "work"},
 		"aws+https://":                                                          {provider: "aws"},
 	} {
@@ -33,7 +37,7 @@ func TestVariables(t *testing.T) {
 		}
 		if e.Provider != want.provider || e.URL != want.url || e.AccessKey.Reveal() != want.access || e.SecretKey.Reveal() != want.secret ||
 			e.Region != want.region || e.SessionToken.Reveal() != want.token || e.Profile != want.profile || e.CAFile != want.ca ||
-			e.InsecureSkipVerify != want.insecure || (e.PathStyle == nil) != (want.path == nil) || want.path != nil && *e.PathStyle != *want.path {
+			e.InsecureSkipVerify != want.insecure || e.Signature != want.signature || e.CustomDomain != want.domain || e.Proxy.Reveal() != want.proxy || (e.PathStyle == nil) != (want.path == nil) || want.path != nil && *e.PathStyle != *want.path {
 			t.Errorf("%s gives %+v with %q and %q", value, e, e.AccessKey.Reveal(), e.SecretKey.Reveal())
 		}
 	}
@@ -55,12 +59,13 @@ func TestVariableErrors(t *testing.T) {
 		"minio+http://AK@h":                  `has no ':' between access key and secret key`,
 		"minio+http://:SK@h":                 `secret_key is there and access_key is missing`,
 		"minio+http://AK:@h":                 `access_key is there and secret_key is missing`,
-		"mino+http://AK:SK@h":                `provider is unknown; did you mean minio?; one of aws, ceph, cos, jd, jrss, minio, obs, qiniu, s3`,
-		"SECRET+http://h":                    `provider is unknown; one of aws, ceph, cos, jd, jrss, minio, obs, qiniu, s3`,
-		"oss+http://AK:SK@h":                 `provider oss (Aliyun OSS) is not in this release`,
+		"mino+http://AK:SK@h":                `provider is unknown; did you mean minio?; one of ` + list(Providers()),
+		"SECRET+http://h":                    `provider is unknown; one of ` + list(Providers()),
+		"oss+https://AK:SK@":                 `url and region are both missing: give one of them`,
+		"oss+http://AK:SK@h?signature=v2":    `signature must be v1 or v4`,
 		"file+http://h":                      `provider file needs no endpoint: write the path itself as the location`,
-		"minio+http://AK:SK@h?regoin=x":      `has an unknown option behind '?'; did you mean region?; known: region, session_token, profile, path_style, ca_file, insecure_skip_verify`,
-		"minio+http://AK:SK@h?SECRET=x":      `has an unknown option behind '?'; known: region, session_token, profile, path_style, ca_file, insecure_skip_verify`,
+		"minio+http://AK:SK@h?regoin=x":      `has an unknown option behind '?'; did you mean region?; known: ` + list(options()),
+		"minio+http://AK:SK@h?SECRET=x":      `has an unknown option behind '?'; known: ` + list(options()),
 		"minio+http://AK:SK@h?path_style=1":  `path_style must be true or false`,
 		"minio+http://AK:SK@h?ca_file=a.pem": `ca_file must be an absolute path`,
 		"minio+http://h?session_token=x":     `session_token is there and access_key is missing`,
@@ -95,7 +100,7 @@ func FuzzVariable(f *testing.F) {
 			if err != nil && len(secret) >= 8 && strings.Contains(err.Error(), secret) && !strings.Contains(knownWords, secret) {
 				t.Fatalf("the error for %q repeats the secret: %v", value, err)
 			}
-			if err == nil && (e.Provider == "" || e.URL == "" && e.Provider != "aws") {
+			if err == nil && (e.Provider == "" || e.URL == "" && e.Provider != "aws" && e.Provider != "oss") {
 				t.Fatalf("%q gives %+v", value, e)
 			}
 		}
@@ -108,7 +113,7 @@ func FuzzVariable(f *testing.F) {
 }
 
 // knownWords are the fixed texts of errors, which a fuzzer may find as a secret.
-const knownWords = "must be PROVIDER+http(s)://ACCESS:SECRET@HOST[:PORT][?OPTION=VALUE&…] " +
-	"provider is unknown; did you mean minio?; one of aws, ceph, cos, jd, jrss, minio, obs, qiniu, s3 " +
-	"has an unknown option behind '?'; did you mean region?; known: region, session_token, profile, path_style, ca_file, insecure_skip_verify " +
+var knownWords = "must be PROVIDER+http(s)://ACCESS:SECRET@HOST[:PORT][?OPTION=VALUE&…] " +
+	"provider is unknown; did you mean minio?; one of " + list(Providers()) +
+	" has an unknown option behind '?'; did you mean region?; known: " + list(options()) + " " +
 	"url must be http:// or https://, a host, and if need be a port, and nothing behind"

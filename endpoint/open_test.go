@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -15,12 +16,13 @@ import (
 	"github.com/sluice-sync/sluice/storage/dialect"
 	"github.com/sluice-sync/sluice/storage/file"
 	"github.com/sluice-sync/sluice/storage/minio"
+	"github.com/sluice-sync/sluice/storage/oss"
 	"github.com/sluice-sync/sluice/storage/s3"
 )
 
 // TestEveryProviderHasADriver opens each provider and looks at what came out.
 func TestEveryProviderHasADriver(t *testing.T) {
-	want := dialect.Names()
+	want := append(dialect.Names(), "oss")
 	slices.Sort(want)
 	if !slices.Equal(Providers(), want) {
 		t.Fatalf("providers %v, dialects %v", Providers(), want)
@@ -45,10 +47,15 @@ func TestEveryProviderHasADriver(t *testing.T) {
 			if row = b.Dialect; p == "aws" {
 				t.Error("aws is opened by minio-go")
 			}
+		case *oss.Bucket:
+			if p != "oss" || b.Region != "eu-1" {
+				t.Errorf("%s in %s is opened by the driver of OSS", p, b.Region)
+			}
+			continue
 		default:
 			t.Errorf("%s is opened as %T", p, b)
 		}
-		if def, _ := dialect.Lookup(p); row != def {
+		if def, _ := dialect.Lookup(p); !reflect.DeepEqual(row, def) {
 			t.Errorf("%s has the dialect %+v", p, row)
 		}
 	}
@@ -92,9 +99,8 @@ func TestUnknownEndpoints(t *testing.T) {
 	set := mustLoad(t, Sources{Environ: []string{"SLUICE_ENDPOINT_MINIO=minio+http://h"}})
 	const define = `=PROVIDER+https://ACCESS:SECRET@HOST, or endpoints: in the config file)`
 	for in, want := range map[string]string{
-		"mino://b":     `mino:// is no known endpoint; did you mean minio?; known: minio, s3 (to define it: SLUICE_ENDPOINT_MINO` + define,
-		"my_x://b":     `my-x:// is no known endpoint; known: minio, s3 (to define it: SLUICE_ENDPOINT_MY_X` + define,
-		"oss://b":      `oss://: oss (Aliyun OSS) is not in this release`,
+		"mino://b":     `mino:// is no known endpoint; did you mean minio?; known: minio, oss, s3 (to define it: SLUICE_ENDPOINT_MINO` + define,
+		"my_x://b":     `my-x:// is no known endpoint; known: minio, oss, s3 (to define it: SLUICE_ENDPOINT_MY_X` + define,
 		"minio:b/x":    `"minio:…" begins like the endpoint minio: write minio://bucket/prefix (or ./minio:… for a file of that name)`,
 		"MINIO:/b":     `"MINIO:/…" has one slash too few: did you mean MINIO://bucket/prefix? (for a file of that name write ./MINIO:/…)`,
 		"s3://b/../c":  `s3://b: the prefix has a component "..", which object stores do not resolve: write the prefix out`,
@@ -159,10 +165,10 @@ func TestNoSecretInErrors(t *testing.T) {
 	notHTTP := httptest.NewTLSServer(refuse)
 	defer notHTTP.Close()
 	keys := secretAccess + ":" + secretKey + "@"
-	for _, provider := range []string{"minio", "aws", "cos"} {
+	for _, provider := range []string{"minio", "aws", "cos", "oss"} {
 		for what, target := range map[string]string{"refuses": store.URL, "is gone": goneURL, "has a strange certificate": notHTTP.URL} {
 			scheme, host, _ := strings.Cut(target, "://")
-			set := mustLoad(t, Sources{Environ: []string{"SLUICE_ENDPOINT_ST=" + provider + "+" + scheme + "://" + keys + host + "?session_token=" + secretToken}})
+			set := mustLoad(t, Sources{Environ: []string{"SLUICE_ENDPOINT_ST=" + provider + "+" + scheme + "://" + keys + host + "?region=r&session_token=" + secretToken}})
 			b, err := set.Open(t.Context(), mustParse(t, "st://bucket/prefix"), OpenOptions{})
 			if err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"fmt"
 	"io"
+	"time"
 )
 
 // Secret is a string that does not show itself: every way of printing or
@@ -17,6 +18,14 @@ func NewSecret(s string) Secret {
 		return Secret{}
 	}
 	return Secret{func() string { return s }}
+}
+
+// fileSecret is the text of a file, which held text a moment ago and may be
+// replaced at any time.
+func fileSecret(text, path string, read func(path string) ([]byte, error)) Secret {
+	f := &keyFile{path: path, read: read}
+	f.last.Store(&keyText{text, time.Now()})
+	return Secret{f.reveal}
 }
 
 // Reveal returns the string itself, for the one who signs requests with it.

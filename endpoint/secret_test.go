@@ -15,7 +15,7 @@ import (
 func TestSecretsDoNotShow(t *testing.T) {
 	const word = "hunter2hunter2"
 	s := NewSecret(word)
-	e := Endpoint{Name: "m1", AccessKey: s, SecretKey: s, SessionToken: s}
+	e := Endpoint{Name: "m1", AccessKey: s, SecretKey: s, SessionToken: s, Proxy: s}
 	hidden := struct{ inner Endpoint }{e} // fmt does not ask methods here
 	set := mustLoad(t, Sources{Environ: []string{"SLUICE_ENDPOINT_M1=minio+http://" + word + ":" + word + "@h?session_token=" + word}})
 	values := map[string]any{"secret": s, "pointer": &s, "endpoint": e, "hidden": hidden, "pointer to hidden": &hidden,

@@ -30,25 +30,25 @@ type entry struct {
 	err   error // a reference that leads nowhere
 }
 
-// Load reads all endpoints: the built-in s3 (Amazon S3 with the AWS tools' own
-// credential chain, files and variables), the config file's, and those of
-// variables SLUICE_ENDPOINT_<NAME>. A later one of the same name replaces an
-// earlier one. What is malformed fails here, used or not; an endpoint whose
-// ${reference} leads nowhere fails when it is opened.
+// Load reads all endpoints: those that are built in (s3 is Amazon S3 with the
+// AWS tools' own credential chain, files and variables, oss is Aliyun OSS with
+// the variables of Aliyun's tools), the config file's, and those of variables
+// SLUICE_ENDPOINT_<NAME>. A later one of the same name replaces an earlier one.
+// What is malformed fails here, used or not; an endpoint whose ${reference}
+// leads nowhere, and a built-in one, fails when it is opened.
 func Load(s Sources) (*Set, error) {
-	set := &Set{entries: map[string]*entry{}}
-	set.entries["s3"] = &entry{Endpoint: Endpoint{Name: "s3", Provider: "aws"}, where: "built in"}
 	environ := map[string]string{}
 	for _, kv := range s.Environ {
 		name, value, _ := strings.Cut(kv, "=")
 		environ[name] = value
 	}
+	set := &Set{entries: builtIn(environ)}
 	if s.ConfigPath != "" {
 		data, err := s.ReadFile(s.ConfigPath)
 		if err != nil && (!s.ConfigOptional || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, fmt.Errorf("the config file cannot be read: %w", err)
 		}
-		c := configFile{s.ConfigPath, references(environ, s.ReadFile)}
+		c := configFile{s.ConfigPath, references(environ, s.ReadFile), s.ReadFile}
 		entries, err := c.parse(data)
 		if err == nil {
 			err = set.add(entries)
@@ -64,7 +64,18 @@ func Load(s Sources) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	set.trustBundle(environ["AWS_CA_BUNDLE"])
 	return set, nil
+}
+
+// trustBundle gives the endpoints that use the AWS tools' own credential chain
+// their certificates too.
+func (s *Set) trustBundle(path string) {
+	for _, e := range s.entries {
+		if e.Provider == "aws" && e.AccessKey.Reveal() == "" && e.CAFile == "" {
+			e.CAFile = path
+		}
+	}
 }
 
 // variables reads the endpoints of the environment.
@@ -127,9 +138,6 @@ func (s *Set) find(name string) (*entry, error) {
 	if e := s.entries[name]; e != nil {
 		return e, nil
 	}
-	if name == "oss" {
-		return nil, fmt.Errorf("%s://: %w", name, errNoOSS)
-	}
 	return nil, fmt.Errorf("%s:// is no known endpoint%s; known: %s (to define it: %s)",
 		name, didYouMean(name, s.Names()), list(s.Names()), howToDefine(name))
 }
@@ -149,8 +157,8 @@ func (s *Set) store(name string) string {
 		return name
 	}
 	scheme, host, ok := strings.Cut(e.URL, "://")
-	if !ok {
-		return e.Provider + "://" // buckets of AWS have one name space
+	if !ok || e.Provider == ossProvider && strings.HasSuffix(host, ossDomain) {
+		return e.Provider + "://" // buckets of AWS have one name space, and so have those of OSS
 	}
 	port := ":80"
 	if scheme == "https" {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -95,8 +96,15 @@ func (a *app) open(ctx context.Context, f *syncFlags, src, dst endpoint.Location
 		}
 		l.bw = limit.NewBandwidth(n)
 	}
+	log, closer, err := a.log.open(a.stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer closer.Close()
+	opts := openOptions(owner, log)
+	opts.Connections = f.workers + maxLists + maxParts
 	openOne := func(loc endpoint.Location) (storage.Bucket, error) {
-		b, err := set.Open(ctx, loc, endpoint.OpenOptions{Owner: owner, Connections: f.workers + maxLists + maxParts, Proxy: http.ProxyFromEnvironment})
+		b, err := set.Open(ctx, loc, opts)
 		if err != nil {
 			return nil, err
 		}
@@ -121,6 +129,18 @@ func (a *app) open(ctx context.Context, f *syncFlags, src, dst endpoint.Location
 	}
 	e.target, err = openOne(dst)
 	return e, err
+}
+
+// openOptions are those of every bucket that a command opens for owner. A
+// warning is logged once for each place.
+func openOptions(owner string, log *logrus.Logger) endpoint.OpenOptions {
+	said := map[string]bool{}
+	return endpoint.OpenOptions{Owner: owner, Proxy: http.ProxyFromEnvironment, Warn: func(msg string) {
+		if !said[msg] {
+			said[msg] = true
+			log.Warn(msg)
+		}
+	}}
 }
 
 // limits hands out one set of limits per endpoint.
