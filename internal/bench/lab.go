@@ -32,7 +32,7 @@ const user, secret = "benchuser", "benchsecret"
 
 // start starts the servers and names them in every tool's way.
 func (b *lab) start() error {
-	var urls [3]string
+	var urls [4]string
 	for i := range urls {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -52,6 +52,10 @@ func (b *lab) start() error {
 			fmt.Sprintf("MC_HOST_%s=http://%s:%s@%s", e.name, e.user, secret, e.url))
 		fmt.Fprintf(&conf, "[%s]\ntype = s3\nprovider = Minio\naccess_key_id = %s\nsecret_access_key = %s\nendpoint = http://%s\n", e.name, e.user, secret, e.url)
 	}
+	// Two accounts' names for one double, so that it copies nothing inside itself.
+	for name, host := range map[string]string{"ALI": urls[3], "ALI2": strings.Replace(urls[3], "127.0.0.1", "127.0.0.2", 1)} {
+		b.env = append(b.env, fmt.Sprintf("SLUICE_ENDPOINT_%s=oss+http://%s:%s@%s?region=cn-hangzhou", name, user, secret, host))
+	}
 	if err := os.WriteFile(b.path("rclone.conf"), []byte(conf.String()), 0o600); err != nil {
 		return err
 	}
@@ -63,6 +67,7 @@ func (b *lab) start() error {
 		{b.tools + "/minio", "server", "--quiet", "--address", urls[0], b.path("a")},
 		{b.tools + "/minio", "server", "--quiet", "--address", urls[1], b.path("z")},
 		{self, "free-server", urls[2]},
+		{self, "oss-double", ":" + urls[3][strings.LastIndexByte(urls[3], ':')+1:]},
 	} {
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Env = b.env

@@ -19,9 +19,13 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "free-server" {
-		serveFree(os.Args[2])
-		return
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case "free-server":
+			serveFree(os.Args[2])
+		case "oss-double":
+			serveOSS(os.Args[2])
+		}
 	}
 	var o options
 	only := flag.String("only", "", "run only the rows whose name matches this regular expression")

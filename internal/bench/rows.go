@@ -174,6 +174,8 @@ func (b *lab) rows() []row {
 		b.copyRow("local→local, 4 × 256 MiB", b.local("src"), b.local("dst"), bigTree, false, cp),
 		free,
 		large,
+		b.ossRow("OSS double→OSS double, 10,000 × 4 KiB", true),
+		b.ossRow("MinIO→OSS double, 10,000 × 4 KiB", false),
 	}
 }
 
