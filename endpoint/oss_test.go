@@ -72,7 +72,7 @@ func TestOSSAddresses(t *testing.T) {
 			t.Errorf("%s %s: %v", c.address, c.options, err)
 			continue
 		}
-		if _, err := b.Stat(t.Context(), "k"); err == nil {
+		if err := b.Delete(t.Context(), "k"); err == nil {
 			t.Errorf("%s %s: the answer is a refusal and passes for a success", c.address, c.options)
 		}
 		seen.mu.Lock()

@@ -28,7 +28,7 @@ func TestArchivedObjectsAreWaitedFor(t *testing.T) {
 		p := r.start()
 		time.Sleep(2 * time.Hour)
 		s := p.Snapshot()
-		if s.Copied != 20 || s.Pending != 3 || s.Retrying != 3 {
+		if s.Copied != 20 || s.Pending != 3 || s.Retrying != 3 || s.Restoring != 3 {
 			t.Errorf("after two hours: %+v", s)
 		}
 		p.stop()

@@ -232,6 +232,9 @@ func (w *writer) count(row *store.Row, n int64) {
 		w.c.SkipBytes += n * row.Size
 	case bus.Retrying:
 		w.c.Retrying += n
+		if reason == causeArchived {
+			w.c.Restoring += n
+		}
 	}
 	switch bus.Outcome(strings.TrimPrefix(del, deletePrefix)) {
 	case bus.Deleted:
@@ -246,12 +249,18 @@ func (w *writer) count(row *store.Row, n int64) {
 // deletePrefix marks the outcomes of deletes in rows; a reason follows a colon.
 const deletePrefix = "delete/"
 
+// causeArchived is storage.KindOf's word for what waits for its restore.
+const causeArchived = "archived"
+
 // outcomeOf is what a row keeps of a result's outcome: enough to take it off
 // the counters again.
 func outcomeOf(r *bus.Result) string {
 	o := string(r.Outcome)
-	if r.Outcome == bus.Skipped {
+	switch {
+	case r.Outcome == bus.Skipped:
 		o += ":" + r.Reason
+	case r.Outcome == bus.Retrying && r.Cause == causeArchived:
+		o += ":" + causeArchived
 	}
 	if r.Op == bus.OpDelete {
 		o = deletePrefix + o

@@ -51,6 +51,7 @@ type counters struct {
 	Skipped   map[string]int64 `json:"skipped,omitempty"` // by reason
 	Failed    int64            `json:"failed"`
 	Retrying  int64            `json:"retrying"`
+	Restoring int64            `json:"restoring,omitempty"` // of those, archived objects that wait for their restore
 	RetryDel  int64            `json:"retrying_deletes"`
 	FailedDel int64            `json:"failed_deletes"`
 	Deleted   int64            `json:"deleted"`

@@ -43,6 +43,7 @@ type Snapshot struct {
 	Seconds    float64 `json:"seconds"`
 
 	Retrying       int64            `json:"retrying"`
+	Restoring      int64            `json:"restoring,omitempty"` // of those, archived objects that wait for their restore
 	SkippedReasons map[string]int64 `json:"skipped_reasons,omitempty"`
 	Unvouched      int64            `json:"unvouched"` // copied, but nobody could vouch for the bytes that were read
 	// NotKept names what some object had and the target cannot hold, each with
@@ -91,6 +92,7 @@ func (t *Task) Snapshot() Snapshot {
 	s.Copied, s.Deleted, s.Bytes, s.Unvouched = c.Copied, c.Deleted, c.Bytes, c.Unvouched
 	s.NotKept = c.NotKept
 	s.Failed, s.FailedDeletes, s.Retrying = c.Failed, c.FailedDel, c.Retrying+c.RetryDel
+	s.Restoring = c.Restoring
 	// Results may be in before the lister's totals are read; they never add up
 	// to more than was published.
 	s.Pending = max(totals.Published-c.Copied-c.skipped()-c.Failed, 0)

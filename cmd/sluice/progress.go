@@ -159,8 +159,11 @@ func progressLine(s task.Snapshot, m *meter) string {
 	if s.Failed > 0 {
 		fmt.Fprintf(&b, ", %s failed", humanize.Comma(s.Failed))
 	}
-	if s.Retrying > 0 {
-		fmt.Fprintf(&b, ", %s to be tried again", humanize.Comma(s.Retrying))
+	if s.Restoring > 0 {
+		fmt.Fprintf(&b, ", %s wait for their restore", humanize.Comma(s.Restoring))
+	}
+	if n := s.Retrying - s.Restoring; n > 0 {
+		fmt.Fprintf(&b, ", %s to be tried again", humanize.Comma(n))
 	}
 	switch {
 	case s.State == task.StatePaused:
