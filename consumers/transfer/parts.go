@@ -33,6 +33,9 @@ func (j *job) copyParts(ctx context.Context, info *storage.Info, byCopy bool) (d
 	}
 	there := j.sent.Load()
 	if err := u.sendMissing(ctx); err != nil {
+		if errors.Is(err, storage.ErrUnsupported) && u.wholeOnly.Load() && !u.inParts(info.Size) {
+			return j.copyWholeInstead(ctx, info)
+		}
 		return done{}, u.startOver(ctx, err)
 	}
 	guessed, err := u.proven()
@@ -49,6 +52,17 @@ func (j *job) copyParts(ctx context.Context, info *storage.Info, byCopy bool) (d
 	did.moved, did.dst = info.Size-there, obj.TargetVersion()
 	did.unvouched = guessed || u.unvouched()
 	return did, j.dropRecord()
+}
+
+// copyWholeInstead moves an object in one piece because the source, as some
+// proxies do, answers a range with the whole object. So do all later ones,
+// unless they are too large for one.
+func (j *job) copyWholeInstead(ctx context.Context, info *storage.Info) (done, error) {
+	j.unsend()
+	if err := j.abandon(ctx); err != nil {
+		return done{}, err
+	}
+	return j.copyWhole(ctx, &info.Object)
 }
 
 func (u *upload) unvouched() bool { return u.proof.new == nil && !u.rec.Copy && !u.srcHas.FileTree }
@@ -164,6 +178,9 @@ func (u *upload) tryPart(ctx context.Context, n int) error {
 	}
 	rd, err := u.cfg.Source.Open(ctx, u.source, storage.ReadOptions{Offset: off, Length: size, Want: &u.info.Object})
 	if err != nil {
+		if errors.Is(err, storage.ErrUnsupported) {
+			u.wholeOnly.Store(true)
+		}
 		return at(Source, err)
 	}
 	defer func() { _ = rd.Body.Close() }()

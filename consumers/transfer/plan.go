@@ -22,7 +22,7 @@ func (t *Transfer) inParts(size int64) bool {
 	if t.multipart == nil || size == 0 {
 		return false
 	}
-	return size >= t.cfg.Threshold || t.dstHas.MaxPut > 0 && size > t.dstHas.MaxPut
+	return size >= t.cfg.Threshold && !t.wholeOnly.Load() || t.dstHas.MaxPut > 0 && size > t.dstHas.MaxPut
 }
 
 // planParts returns the part size for an object: the wanted one, moved into

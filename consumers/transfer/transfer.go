@@ -156,6 +156,7 @@ type Transfer struct {
 	bufs  buffers
 
 	noCopy      atomic.Bool // the copier said that it cannot after all
+	wholeOnly   atomic.Bool // the source answers ranges with whole objects
 	opaqueParts atomic.Bool // the target's ETags of parts are no MD5s after all
 
 	moved, partial, active atomic.Int64

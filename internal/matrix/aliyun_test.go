@@ -22,27 +22,31 @@ func ossKind(t *testing.T) kind {
 	made := 0
 	return kind{"oss", func(t *testing.T) place {
 		made++
-		bucket := fmt.Sprintf("bucket-%d", made)
-		server.CreateBucket(bucket, "")
-		b, err := oss.Open(oss.Config{
-			Endpoint: server.URL, Region: "cn-hangzhou", Bucket: bucket, Account: "AK",
-			Keys: s3wire.StaticKeys(s3wire.Keys{Access: "AK", Secret: "SK"}),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		api, err := sdk.New(server.URL, "AK", "SK", sdk.AuthVersion(sdk.AuthV4), sdk.Region("cn-hangzhou"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		own, err := api.Bucket(bucket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := aliyunPlace(own)
-		p.bucket = b
-		return p
+		return ossAt(t, server, fmt.Sprintf("bucket-%d", made))
 	}}
+}
+
+// ossAt is a new bucket of a double.
+func ossAt(t *testing.T, server *ossfake.Server, bucket string) place {
+	server.CreateBucket(bucket, "")
+	b, err := oss.Open(oss.Config{
+		Endpoint: server.URL, Region: "cn-hangzhou", Bucket: bucket, Account: "AK",
+		Keys: s3wire.StaticKeys(s3wire.Keys{Access: "AK", Secret: "SK"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := sdk.New(server.URL, "AK", "SK", sdk.AuthVersion(sdk.AuthV4), sdk.Region("cn-hangzhou"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := api.Bucket(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := aliyunPlace(own)
+	p.bucket = b
+	return p
 }
 
 // aliyunPlace fills and reads a bucket by plain calls of Alibaba Cloud's SDK.
@@ -112,5 +116,9 @@ func aliyunPlace(b *sdk.Bucket) place {
 			return o, nil
 		},
 		remove: func(key string) error { return b.DeleteObject(key) },
+		uploads: func() (int, error) {
+			r, err := b.ListMultipartUploads()
+			return len(r.Uploads), err
+		},
 	}
 }

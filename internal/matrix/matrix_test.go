@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-sync/sluice/bus/natsbus"
 	"github.com/sluice-sync/sluice/storage"
+	"github.com/sluice-sync/sluice/storage/retry"
 	"github.com/sluice-sync/sluice/store"
 	"github.com/sluice-sync/sluice/task"
 )
@@ -94,7 +95,7 @@ func look(t *testing.T, all []object, src, dst place) {
 }
 
 // runner runs a task on one state and one embedded bus, as the command does.
-func runner(t *testing.T, src storage.Source, dst storage.Bucket) func(task.Spec) task.Snapshot {
+func runner(t *testing.T, src, dst storage.Bucket) func(task.Spec) task.Snapshot {
 	dir := t.TempDir()
 	for _, d := range []string{"bus", "db"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
@@ -113,7 +114,7 @@ func runner(t *testing.T, src storage.Source, dst storage.Bucket) func(task.Spec
 			t.Fatal(err)
 		}
 		sum, err := task.New(task.Config{
-			Name: "t", Spec: spec, Source: src, Target: dst, Bus: b, Store: st, BootID: "boot", Notify: func(task.Level, string) {},
+			Name: "t", Spec: spec, Source: retry.New(src, retry.Config{}), Target: retry.New(dst, retry.Config{}), Bus: b, Store: st, BootID: "boot", Notify: func(task.Level, string) {},
 		}).Run(ctx)
 		if err := errors.Join(err, b.Close(), st.Close()); err != nil {
 			t.Fatal(err)

@@ -26,6 +26,7 @@ type place struct {
 	put     func(object) error
 	get     func(key string) (object, error)
 	remove  func(key string) error
+	uploads func() (int, error) // how many are unfinished; of OSS only
 }
 
 // kind makes places; one server serves all of its kind.
