@@ -115,7 +115,10 @@ func (m *Mapper) class(of string) (string, bool) {
 	case ClassDefault:
 		return "", true
 	}
-	return m.StorageClass, true
+	if name, ok := m.dst.ClassNamed(m.StorageClass); ok {
+		return name, true
+	}
+	return m.StorageClass, true // of a place whose classes are not known
 }
 
 // fileToUser puts a file's mode and owner where stores keep what they do not

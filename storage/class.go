@@ -33,10 +33,11 @@ func (f Features) class(name string) (Class, bool) {
 	return Class{}, false
 }
 
-// HasClass tells whether the place has a storage class of that name.
-func (f Features) HasClass(name string) bool {
-	_, ok := f.class(name)
-	return ok && name != ""
+// ClassNamed finds the storage class of that name, in any case, and returns
+// its name as the place writes it.
+func (f Features) ClassNamed(name string) (string, bool) {
+	c, ok := f.class(name)
+	return c.Name, ok && name != ""
 }
 
 // Archived tells whether objects of a class (Object.Class) must be restored

@@ -94,7 +94,10 @@ func parseExpires(v string, now time.Time) (metadata.Expires, error) {
 // fits refuses a storage class that the target is known not to have.
 func (f *objectFlags) fits(target storage.Source) error {
 	has := target.Features()
-	if f.class == "keep" || f.class == metadata.ClassDefault || has.HasClass(f.class) || !has.FileTree && len(has.Classes) == 0 {
+	if f.class == "keep" || f.class == metadata.ClassDefault || !has.FileTree && len(has.Classes) == 0 {
+		return nil
+	}
+	if _, ok := has.ClassNamed(f.class); ok {
 		return nil
 	}
 	if len(has.Classes) == 0 {

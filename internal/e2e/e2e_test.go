@@ -128,6 +128,7 @@ type line struct {
 	Copied         int64
 	Skipped        int64
 	Pending        int64
+	Restoring      int64
 	Failed         int64
 	Deleted        int64
 	Bytes          int64

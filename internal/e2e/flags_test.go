@@ -117,6 +117,16 @@ var syncFlags = map[string]func(*flagLab){
 	"existing":        func(l *flagLab) { copies(1, time.Hour, "--existing")(l); l.wants("new.txt old.jpg") },
 	"checksum":        checksum,
 
+	"compare":       compareMetadata,
+	"expires":       expires,
+	"storage-class": storageClass,
+	"tags":          keepTags,
+	"owner":         keepOwner,
+	"dir-markers":   dirMarkers,
+	"archived":      archivedFlag,
+	"restore-days":  restoreDays,
+	"restore-tier":  restoreTier,
+
 	"delete":        func(l *flagLab) { write(l.t, l.dst+"/extra", "x"); l.sync("--delete"); l.wants("new.txt old.jpg") },
 	"max-delete":    maxDelete,
 	"dry-run":       func(l *flagLab) { l.u.ok("sync", "--dry-run", l.src, l.dst); l.wants("") },

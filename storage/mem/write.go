@@ -41,7 +41,7 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, o storage.
 
 // checkClass refuses a storage class that the server does not have.
 func (b *Bucket) checkClass(op, key string, m storage.Metadata) error {
-	if m.StorageClass == "" || b.Features().HasClass(m.StorageClass) {
+	if _, ok := b.Features().ClassNamed(m.StorageClass); ok || m.StorageClass == "" {
 		return nil
 	}
 	return b.fail(op, key, storage.ErrInvalid, fmt.Errorf("storage class %q", m.StorageClass))
