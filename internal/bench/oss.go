@@ -23,8 +23,7 @@ func serveOSS(addr string) {
 // between two MinIO.
 func (b *lab) ossRow(name string, fromOSS bool) row {
 	var src, dst place // on MinIO
-	made := 0
-	target := func() string { return fmt.Sprintf("ali://copy-%d", made) }
+	target := func() string { return fmt.Sprintf("ali://copy-%d", b.buckets) }
 	state := func() error { return os.RemoveAll(b.path("state")) }
 	source := func() string {
 		if fromOSS {
@@ -48,7 +47,7 @@ func (b *lab) ossRow(name string, fromOSS bool) row {
 		},
 		ours: []tool{{"sluice", func() []string {
 			return []string{b.bin, "sync", "--quiet", "--create-bucket", source(), target()}
-		}, func() error { made++; return state() }}},
+		}, func() error { b.buckets++; return state() }}},
 		peers: []tool{{"sluice, MinIO→MinIO", func() []string {
 			return []string{b.bin, "sync", "--quiet", src.sluice, dst.sluice}
 		}, func() error {
