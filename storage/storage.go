@@ -227,7 +227,7 @@ type PutOptions struct {
 	MD5 func() []byte
 	// IfAbsent: write only if the key holds nothing (ErrExists otherwise).
 	// IfVersion: write only over this version (ErrChanged otherwise). Both are
-	// honoured only where Features.ConditionalPut is declared, else the driver
+	// honoured only where Features declare it, else the driver
 	// returns ErrUnsupported.
 	IfAbsent  bool
 	IfVersion *Object
@@ -259,19 +259,20 @@ type Bucket interface {
 // Features is what a bucket can do, decided once when it is opened. Core code
 // branches on these, never on a driver's name.
 type Features struct {
-	ETagIsMD5      bool          // ETags of 32 hex digits are the MD5 of the bytes
-	Metadata       bool          // keeps content headers and user metadata
-	Tags           bool          // keeps tags; then it has the power Tagger
-	FileTree       bool          // a file system: has inodes, directories, symlinks, modes
-	ConditionalPut bool          // honours IfAbsent and IfVersion
-	CheapRanges    bool          // listing may start at any key at no extra cost (stores)
-	MTimeGrain     time.Duration // granularity of Object.ModTime as this place keeps what it is given; 0: it keeps none
-	MaxPut         int64         // largest size of one Put, bytes; 0: no limit
-	MinPart        int64         // smallest part but the last, bytes
-	MaxPart        int64
-	MaxParts       int
-	MaxCopy        int64 // largest size of one server-side copy, bytes
-	PageSize       int   // keys per listing request, for estimates
+	ETagIsMD5    bool          // ETags of 32 hex digits are the MD5 of the bytes
+	Metadata     bool          // keeps content headers and user metadata
+	Tags         bool          // keeps tags; then it has the power Tagger
+	FileTree     bool          // a file system: has inodes, directories, symlinks, modes
+	PutIfAbsent  bool          // honours PutOptions.IfAbsent
+	PutIfVersion bool          // honours PutOptions.IfVersion
+	CheapRanges  bool          // listing may start at any key at no extra cost (stores)
+	MTimeGrain   time.Duration // granularity of Object.ModTime as this place keeps what it is given; 0: it keeps none
+	MaxPut       int64         // largest size of one Put, bytes; 0: no limit
+	MinPart      int64         // smallest part but the last, bytes
+	MaxPart      int64
+	MaxParts     int
+	MaxCopy      int64 // largest size of one server-side copy, bytes
+	PageSize     int   // keys per listing request, for estimates
 	// Classes are the storage classes of the place; nil: it has only one. They
 	// must not be changed.
 	Classes []Class

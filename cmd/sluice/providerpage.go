@@ -24,7 +24,7 @@ func (a *app) providerTable(all []provider) error {
 	fmt.Fprintln(w, "PROVIDER\tWHAT\tENDPOINT\tADDRESSING\tLISTING\tTAGS\tCLASSES\tCONDITIONAL WRITES")
 	for _, p := range all {
 		listing, _, _ := strings.Cut(p.Listing, ",")
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", p.Name, p.Title, p.Endpoint, p.Addressing, listing, yesNo(p.Tags), len(p.Classes), yesNo(p.Conditional))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", p.Name, p.Title, p.Endpoint, p.Addressing, listing, yesNo(p.Tags), len(p.Classes), p.Conditional)
 	}
 	return w.Flush()
 }
@@ -63,7 +63,7 @@ func (a *app) providerDetail(p provider) error {
 		row("largest copy", size(l.MaxCopy))
 		row("parts", fmt.Sprintf("at most %s of %s to %s", humanize.Comma(int64(l.MaxParts)), size(l.MinPart), size(l.MaxPart)))
 		row("tags", yesNo(p.Tags))
-		row("conditional writes", yesNo(p.Conditional))
+		row("conditional writes", p.Conditional)
 	}
 	var classes []string
 	for _, c := range p.Classes {

@@ -42,8 +42,8 @@ type provider struct {
 	Listing     string          `json:"listing"`
 	Checksums   string          `json:"checksums"` // that prove what a write delivered
 	Tags        bool            `json:"tags"`
-	Conditional bool            `json:"conditional_writes"`
-	Classes     []providerClass `json:"classes"` // the default first
+	Conditional string          `json:"conditional_writes"` // yes, no, or "if absent"
+	Classes     []providerClass `json:"classes"`            // the default first
 	Limits      providerLimits  `json:"limits"`
 	Keys        []string        `json:"keys,omitempty"`     // of an endpoint in the config file
 	Variable    string          `json:"variable,omitempty"` // an example
@@ -115,7 +115,13 @@ func describe(ctx context.Context, name string) (provider, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Tags, p.Conditional = f.Tags, f.ConditionalPut
+	p.Tags, p.Conditional = f.Tags, "no"
+	switch {
+	case f.PutIfAbsent && f.PutIfVersion:
+		p.Conditional = "yes"
+	case f.PutIfAbsent:
+		p.Conditional = "if absent"
+	}
 	p.Limits = providerLimits{MaxPut: f.MaxPut, MaxCopy: f.MaxCopy, MinPart: f.MinPart, MaxPart: f.MaxPart, MaxParts: f.MaxParts}
 	for _, c := range f.Classes {
 		p.Classes = append(p.Classes, providerClass{c.Name, tierWords(c.Tier)})

@@ -22,15 +22,14 @@ func (j *job) allow(ctx context.Context, info *storage.Info) (c condition, why s
 		return c, "", nil
 	}
 	c.never = j.cfg.Overwrite == Never
-	atomic := j.dstHas.ConditionalPut
-	if c.never && atomic && !j.inParts(info.Size) && j.copier == nil {
+	if c.never && j.dstHas.PutIfAbsent && !j.inParts(info.Size) && j.copier == nil {
 		c.absent = true
 		return c, "", nil
 	}
 	there, err := j.cfg.Target.Stat(ctx, j.target)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		c.absent = atomic
+		c.absent = j.dstHas.PutIfAbsent
 		return c, "", nil
 	case err != nil:
 		return c, "", at(Target, err)
@@ -44,7 +43,7 @@ func (j *job) allow(ctx context.Context, info *storage.Info) (c condition, why s
 	if !mtime.After(madeAt(&there)) {
 		return c, "newer_at_target", nil
 	}
-	if atomic {
+	if j.dstHas.PutIfVersion {
 		c.version = &there.Object
 	}
 	return c, "", nil

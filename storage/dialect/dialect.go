@@ -44,7 +44,8 @@ type Row struct {
 	Checksum        Checksum        // on writes
 	DeclareChecksum bool            // a multipart upload must name the checksum of its parts when it begins
 	ETagIsMD5       bool            // ETags of 32 hexadecimal digits are the MD5 of the bytes
-	ConditionalPut  bool            // honours If-None-Match: * and If-Match on PUT
+	PutIfAbsent     bool            // honours If-None-Match: *, or what the protocol has for it, on PUT
+	PutIfVersion    bool            // honours If-Match on PUT
 	Tags            bool            // keeps x-amz-tagging and answers GET ?tagging
 	Classes         []storage.Class // storage classes, the standard one first; nil: only one. They must not be changed
 	MinPart         int64           // smallest part but the last, bytes

@@ -118,12 +118,13 @@ func rows() []Row {
 			// Classes are named by who runs it (placement targets).
 		},
 		{
-			Name:           "r2",
-			PathStyle:      true, // rclone
-			EncodeKeys:     true,
-			Checksum:       MD5,  // CRC32C is kept, but of objects in parts only as a digest of digests: vendor
-			ETagIsMD5:      true, // of whole objects; those of objects in parts are random: rclone
-			ConditionalPut: true, // vendor: extensions, conditional operations in PutObject
+			Name:         "r2",
+			PathStyle:    true, // rclone
+			EncodeKeys:   true,
+			Checksum:     MD5,  // CRC32C is kept, but of objects in parts only as a digest of digests: vendor
+			ETagIsMD5:    true, // of whole objects; those of objects in parts are random: rclone
+			PutIfAbsent:  true, // vendor: extensions, conditional operations in PutObject
+			PutIfVersion: true, // likewise
 			// Tags are off: x-amz-tagging is not implemented, vendor.
 			MaxPut:  5*gib - 5*mib, // vendor: limits
 			MaxPart: 5*gib - 5*mib,
@@ -144,7 +145,8 @@ func aws() Row {
 		// Parts with a checksum that was not declared are refused: same page.
 		DeclareChecksum: true,
 		ETagIsMD5:       true, // API reference of Object; not under SSE-KMS and SSE-C, which answers say
-		ConditionalPut:  true, // user guide, conditional writes
+		PutIfAbsent:     true, // user guide, conditional writes
+		PutIfVersion:    true, // likewise
 		Tags:            true, // API reference of PutObject, x-amz-tagging
 		Classes: []storage.Class{ // user guide, storage classes
 			{Name: "STANDARD", Tier: storage.TierStandard},
@@ -173,9 +175,10 @@ func minio() Row {
 		Checksum:  CRC32C, // tried: a wrong one is refused, header and trailer
 		// DeclareChecksum is off: with it UploadPartCopy is refused, and parts
 		// are checked without it. Tried.
-		ETagIsMD5:      true, // tried
-		ConditionalPut: true, // tried
-		Tags:           true, // tried: of letters, digits, blanks and + - . _ : / @ = only
+		ETagIsMD5:    true, // tried
+		PutIfAbsent:  true, // tried
+		PutIfVersion: true, // likewise
+		Tags:         true, // tried: of letters, digits, blanks and + - . _ : / @ = only
 		Classes: []storage.Class{ // tried: any other is refused with InvalidStorageClass
 			{Name: "STANDARD", Tier: storage.TierStandard},
 			{Name: "REDUCED_REDUNDANCY", Tier: storage.TierStandard},

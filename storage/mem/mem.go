@@ -120,18 +120,19 @@ func (b *Bucket) Features() storage.Features {
 		maxPart = 5 << 30
 	}
 	return storage.Features{
-		ETagIsMD5:      true,
-		Metadata:       true,
-		Tags:           true,
-		Classes:        b.s.o.Classes,
-		ConditionalPut: true,
-		CheapRanges:    true,
-		MaxPut:         b.s.o.MaxPut,
-		MinPart:        b.s.o.MinPart,
-		MaxPart:        max(maxPart, b.s.o.MinPart),
-		MaxParts:       10_000,
-		MaxCopy:        b.s.o.MaxCopy,
-		PageSize:       b.s.o.PageSize,
+		ETagIsMD5:    true,
+		Metadata:     true,
+		Tags:         true,
+		Classes:      b.s.o.Classes,
+		PutIfAbsent:  true,
+		PutIfVersion: true,
+		CheapRanges:  true,
+		MaxPut:       b.s.o.MaxPut,
+		MinPart:      b.s.o.MinPart,
+		MaxPart:      max(maxPart, b.s.o.MinPart),
+		MaxParts:     10_000,
+		MaxCopy:      b.s.o.MaxCopy,
+		PageSize:     b.s.o.PageSize,
 	}
 }
 

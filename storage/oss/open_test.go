@@ -63,7 +63,7 @@ func TestClasses(t *testing.T) {
 	if got, same := f.ClassFrom(aws, "DEEP_ARCHIVE"); got != "DeepColdArchive" || !same {
 		t.Errorf("DEEP_ARCHIVE becomes %q", got)
 	}
-	if !f.Tags || f.ConditionalPut || !f.ETagIsMD5 || f.MinPart != 100<<10 {
+	if !f.Tags || !f.PutIfAbsent || f.PutIfVersion || !f.ETagIsMD5 || f.MinPart != 100<<10 {
 		t.Errorf("%+v", f)
 	}
 }

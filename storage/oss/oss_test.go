@@ -51,6 +51,7 @@ func keys() s3wire.Keys { return s3wire.Keys{Access: "AK", Secret: "SKSECRET"} }
 func serve(t testing.TB, o ossfake.Options) *ossfake.Server {
 	t.Helper()
 	o.Credentials = []ossfake.Credential{{ID: "AK", Secret: "SKSECRET"}}
+	o.WholeIfOutside = true // what OSS does if it is not asked for better
 	return ossfake.Start(t, o)
 }
 

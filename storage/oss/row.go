@@ -12,17 +12,18 @@ import (
 // references PutObject, UploadPart, CopyObject and CompleteMultipartUpload; the
 // classes those of "Storage classes".
 //
-// ConditionalPut is off: x-oss-forbid-overwrite is IfAbsent, but there is
-// nothing for IfVersion, and the feature promises both. Checksum is none,
+// x-oss-forbid-overwrite is PutIfAbsent; there is nothing for PutIfVersion.
+// Checksum is none,
 // because OSS answers every write with the CRC64 of what it received, and
 // s3wire compares it.
 func row(pathStyle bool) dialect.Row {
 	return dialect.Row{
-		Name:       "oss",
-		PathStyle:  pathStyle,
-		EncodeKeys: true,
-		ETagIsMD5:  true, // of PutObject; those of multipart uploads end in -N
-		Tags:       true,
+		Name:        "oss",
+		PathStyle:   pathStyle,
+		EncodeKeys:  true,
+		ETagIsMD5:   true, // of PutObject; those of multipart uploads end in -N
+		PutIfAbsent: true,
+		Tags:        true,
 		Classes: []storage.Class{
 			{Name: "Standard", Tier: storage.TierStandard},
 			{Name: "IA", Tier: storage.TierInfrequent},

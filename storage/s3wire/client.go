@@ -111,7 +111,7 @@ func (c *Client) String() string { return c.Place }
 func (c *Client) Features() storage.Features {
 	d := c.Dialect
 	return storage.Features{
-		ETagIsMD5: d.ETagIsMD5, Metadata: true, Tags: d.Tags, ConditionalPut: d.ConditionalPut, CheapRanges: true,
+		ETagIsMD5: d.ETagIsMD5, Metadata: true, Tags: d.Tags, PutIfAbsent: d.PutIfAbsent, PutIfVersion: d.PutIfVersion, CheapRanges: true,
 		MaxPut: d.MaxPut, MinPart: d.MinPart, MaxPart: d.MaxPart, MaxParts: d.MaxParts, MaxCopy: d.MaxCopy,
 		PageSize: c.PageSize, Classes: d.Classes,
 	}

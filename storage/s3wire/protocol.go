@@ -26,6 +26,7 @@ type words struct {
 	encryption string // how the store encrypts, in answers
 	crc64      string // CRC64-ECMA of an object or a part, a decimal number, in answers
 
+	ifAbsent   header // goes with a write that must replace nothing
 	whole      header // goes with a request for a whole object
 	ranged     header // goes with a request for a stretch
 	retrieval  string // element around the tier of a restore
@@ -55,7 +56,8 @@ var amazon = words{
 	prefix: "X-Amz-", user: "X-Amz-Meta-", mtime: "X-Amz-Meta-Mtime",
 	class: "X-Amz-Storage-Class", tagging: "X-Amz-Tagging", tagCount: "X-Amz-Tagging-Count",
 	restored: "X-Amz-Restore", encryption: "X-Amz-Server-Side-Encryption",
-	whole: header{"X-Amz-Checksum-Mode", []string{"ENABLED"}}, retrieval: "GlacierJobParameters", emptyValue: "=",
+	ifAbsent: header{"If-None-Match", []string{"*"}},
+	whole:    header{"X-Amz-Checksum-Mode", []string{"ENABLED"}}, retrieval: "GlacierJobParameters", emptyValue: "=",
 	maxKey: 1024,
 }
 
@@ -67,7 +69,8 @@ var alibaba = words{
 	prefix: "X-Oss-", user: "X-Oss-Meta-", mtime: "X-Oss-Meta-Mtime",
 	class: "X-Oss-Storage-Class", tagging: "X-Oss-Tagging", tagCount: "X-Oss-Tagging-Count",
 	restored: "X-Oss-Restore", encryption: "X-Oss-Server-Side-Encryption", crc64: "X-Oss-Hash-Crc64ecma",
-	ranged: header{"X-Oss-Range-Behavior", []string{"standard"}}, retrieval: "JobParameters",
+	ifAbsent: header{"X-Oss-Forbid-Overwrite", []string{"true"}},
+	ranged:   header{"X-Oss-Range-Behavior", []string{"standard"}}, retrieval: "JobParameters",
 	maxKey: 1023, badStart: `/\`, slash: true, encodedToken: true,
 }
 

@@ -40,7 +40,7 @@ func (c *Client) Put(ctx context.Context, key string, body io.Reader, o storage.
 	if limit := c.Dialect.MaxPut; o.Size > limit && limit > 0 {
 		return storage.Object{}, c.fail("put", key, storage.ErrTooLarge, "%d bytes, at most %d", o.Size, limit)
 	}
-	if (o.IfAbsent || o.IfVersion != nil) && !c.Dialect.ConditionalPut {
+	if o.IfAbsent && !c.Dialect.PutIfAbsent || o.IfVersion != nil && !c.Dialect.PutIfVersion {
 		return storage.Object{}, c.fail("put", key, storage.ErrUnsupported, "conditional writes")
 	}
 	h := make(http.Header, 16)
@@ -48,7 +48,7 @@ func (c *Client) Put(ctx context.Context, key string, body io.Reader, o storage.
 		return storage.Object{}, c.fail("put", key, storage.ErrInvalid, "%w", err)
 	}
 	if o.IfAbsent {
-		h["If-None-Match"] = []string{"*"}
+		c.says.ifAbsent.set(h)
 	} else {
 		pin(h, o.IfVersion)
 	}

@@ -187,7 +187,7 @@ var faults = map[string]func(b *broken){
 		}
 	},
 	"conditions are not declared": func(b *broken) {
-		b.features = func(f *storage.Features) { f.ConditionalPut = false }
+		b.features = func(f *storage.Features) { f.PutIfAbsent, f.PutIfVersion = false, false }
 	},
 	"metadata is not declared": func(b *broken) { b.features = func(f *storage.Features) { f.Metadata = false } },
 	"a tree without the power": func(b *broken) { b.features = func(f *storage.Features) { f.FileTree = true } },

@@ -22,7 +22,7 @@ func putIf(t *testing.T, b storage.Bucket, key, data string, o storage.PutOption
 func ifAbsent(t *testing.T, h Harness) {
 	b := h.New(t)
 	o := storage.PutOptions{IfAbsent: true}
-	if !b.Features().ConditionalPut {
+	if !b.Features().PutIfAbsent {
 		wantError(t, b, putIf(t, b, "k", "new", o), "k", storage.ErrUnsupported)
 		wantAbsent(t, b, "k")
 		return
@@ -46,7 +46,7 @@ func ifVersion(t *testing.T, h Harness) {
 	put(t, b, "k", []byte("first"))
 	first := stat(t, b, "k").Object
 	o := storage.PutOptions{IfVersion: &first}
-	if !b.Features().ConditionalPut {
+	if !b.Features().PutIfVersion {
 		wantError(t, b, putIf(t, b, "k", "second", o), "k", storage.ErrUnsupported)
 		wantContent(t, b, "k", []byte("first"))
 		return
@@ -67,7 +67,7 @@ func ifVersion(t *testing.T, h Harness) {
 // ifAbsentRace: of many writers that each demand to be the first, one is.
 func ifAbsentRace(t *testing.T, h Harness) {
 	b := h.New(t)
-	if !b.Features().ConditionalPut {
+	if !b.Features().PutIfAbsent {
 		return
 	}
 	const n = 8

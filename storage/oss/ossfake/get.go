@@ -31,7 +31,7 @@ func (s *Server) getObject(c *call) error {
 	if err := c.preconditions("", o); err != nil {
 		return c.describe(o, err)
 	}
-	standard := s.o.StandardRange || c.header("X-Oss-Range-Behavior") == "standard"
+	standard := !s.o.WholeIfOutside || c.header("X-Oss-Range-Behavior") == "standard"
 	off, n, partial, err := byteRange(c.header("Range"), int64(len(o.data)), standard)
 	if err != nil {
 		return err

@@ -29,9 +29,10 @@ type Options struct {
 	// installations do that do not know them.
 	NoV1, NoV4 bool
 
-	// StandardRange answers every Range as if the request had asked for
-	// x-oss-range-behavior: standard.
-	StandardRange bool
+	// WholeIfOutside answers a Range that goes past the end with 200 and the whole
+	// object, as the reference says of requests that do not ask for
+	// x-oss-range-behavior: standard. Without it every Range is standard.
+	WholeIfOutside bool
 
 	Now     func() time.Time // the clock of objects, restores and Throttle; nil: time.Now
 	AuthNow func() time.Time // the clock of signatures and tokens; nil: time.Now
