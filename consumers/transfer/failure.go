@@ -80,8 +80,8 @@ func remedyOf(err error) remedy {
 		return now
 	case storage.ErrDenied:
 		return once
-	case storage.ErrExists: // something else is in the way, and stays there until it is deleted
-		return never
+	case storage.ErrExists: // what is in the way mostly stays there until it is deleted
+		return once
 	case storage.ErrInvalidKey, storage.ErrTooLarge, storage.ErrUnsupported, storage.ErrInvalid, storage.ErrArchived:
 		return never
 	}

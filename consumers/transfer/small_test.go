@@ -135,7 +135,7 @@ func TestFailuresByKind(t *testing.T) {
 		{storage.ErrUnsupported, 0, bus.GivenUp}, {storage.ErrInvalid, 0, bus.GivenUp}, {storage.ErrArchived, 0, bus.GivenUp},
 		{storage.ErrDenied, 0, bus.Retrying}, {storage.ErrDenied, 1, bus.GivenUp},
 		{storage.ErrBusy, 0, bus.Retrying}, {storage.ErrBusy, 3, bus.Retrying}, {storage.ErrBusy, 4, bus.GivenUp},
-		{storage.ErrExists, 0, bus.GivenUp}, {errors.New("odd"), 0, bus.Retrying},
+		{storage.ErrExists, 0, bus.Retrying}, {storage.ErrExists, 1, bus.GivenUp}, {errors.New("odd"), 0, bus.Retrying},
 	} {
 		kind, name := storage.KindOf(c.kind)
 		if kind == nil {
