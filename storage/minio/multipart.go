@@ -104,28 +104,12 @@ func (b *Bucket) AbortUpload(ctx context.Context, key, id string) error {
 // ListUploads returns the uploads of a key. Those of all keys are, on MinIO,
 // the ones that the server that answers has seen since it started.
 func (b *Bucket) ListUploads(ctx context.Context, key string) ([]storage.Upload, error) {
-	const op = "list uploads"
-	prefix := b.FullKey(key)
-	if key == "" && b.Dialect.ListsAllUploads {
-		prefix = ""
-	}
-	var all []storage.Upload
-	for keyMarker, idMarker := "", ""; ; {
+	return b.Uploads(key, func(prefix, keyMarker, idMarker string) (p s3wire.UploadPage, err error) {
 		r, err := b.core.ListMultipartUploads(ctx, b.Config.Bucket, prefix, keyMarker, idMarker, "", 1000)
-		if err != nil {
-			return nil, b.fail(ctx, op, key, err)
-		}
 		for _, u := range r.Uploads {
-			if own, ok := strings.CutPrefix(u.Key, b.FullKey("")); ok && own != "" && (key == "" || own == key) {
-				all = append(all, storage.Upload{Key: own, ID: u.UploadID, Started: u.Initiated})
-			}
+			p.Uploads = append(p.Uploads, storage.Upload{Key: u.Key, ID: u.UploadID, Started: u.Initiated})
 		}
-		if !r.IsTruncated {
-			return all, nil
-		}
-		if r.NextKeyMarker < keyMarker || r.NextKeyMarker == keyMarker && r.NextUploadIDMarker == idMarker {
-			return nil, b.fail(ctx, op, key, errNoAnswer)
-		}
-		keyMarker, idMarker = r.NextKeyMarker, r.NextUploadIDMarker
-	}
+		p.More, p.NextKey, p.NextID = r.IsTruncated, r.NextKeyMarker, r.NextUploadIDMarker
+		return p, b.fail(ctx, "list uploads", key, err)
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	sdk "github.com/aliyun/aliyun-oss-go-sdk/oss"
 
@@ -129,28 +128,17 @@ func (b *Bucket) AbortUpload(ctx context.Context, key, id string) error {
 // ListUploads returns the uploads of a key, or of all keys.
 func (b *Bucket) ListUploads(ctx context.Context, key string) ([]storage.Upload, error) {
 	const op = "list uploads"
-	var all []storage.Upload
-	for keyMarker, idMarker := "", ""; ; {
+	return b.Uploads(key, func(prefix, keyMarker, idMarker string) (p s3wire.UploadPage, err error) {
 		opts, err := b.options(ctx, op, key, nil)
 		if err != nil {
-			return nil, err
+			return p, err
 		}
-		opts = append(opts, sdk.MaxUploads(1000), sdk.Prefix(b.FullKey(key)), sdk.KeyMarker(keyMarker), sdk.UploadIDMarker(idMarker))
+		opts = append(opts, sdk.MaxUploads(1000), sdk.Prefix(prefix), sdk.KeyMarker(keyMarker), sdk.UploadIDMarker(idMarker))
 		r, err := b.bucket.ListMultipartUploads(opts...)
-		if err != nil {
-			return nil, b.fail(ctx, op, key, err)
-		}
 		for _, u := range r.Uploads {
-			if own, ok := strings.CutPrefix(u.Key, b.FullKey("")); ok && own != "" && (key == "" || own == key) {
-				all = append(all, storage.Upload{Key: own, ID: u.UploadID, Started: u.Initiated})
-			}
+			p.Uploads = append(p.Uploads, storage.Upload{Key: u.Key, ID: u.UploadID, Started: u.Initiated})
 		}
-		if !r.IsTruncated {
-			return all, nil
-		}
-		if r.NextKeyMarker < keyMarker || r.NextKeyMarker == keyMarker && r.NextUploadIDMarker == idMarker {
-			return nil, b.fail(ctx, op, key, errNoAnswer)
-		}
-		keyMarker, idMarker = r.NextKeyMarker, r.NextUploadIDMarker
-	}
+		p.More, p.NextKey, p.NextID = r.IsTruncated, r.NextKeyMarker, r.NextUploadIDMarker
+		return p, b.fail(ctx, op, key, err)
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -137,30 +136,25 @@ func (b *Bucket) AbortUpload(ctx context.Context, key, id string) error {
 
 // ListUploads returns the uploads of a key, or of all keys.
 func (b *Bucket) ListUploads(ctx context.Context, key string) ([]storage.Upload, error) {
-	const op = "list uploads"
-	in := &s3.ListMultipartUploadsInput{Bucket: &b.Config.Bucket, Prefix: aws.String(b.FullKey(key))}
-	if key == "" && b.Dialect.ListsAllUploads {
-		in.Prefix = nil
-	}
-	var all []storage.Upload
-	for {
-		out, err := b.api.ListMultipartUploads(ctx, in)
+	return b.Uploads(key, func(prefix, keyMarker, idMarker string) (p s3wire.UploadPage, err error) {
+		out, err := b.api.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
+			Bucket: &b.Config.Bucket, Prefix: orNil(prefix), KeyMarker: orNil(keyMarker), UploadIdMarker: orNil(idMarker),
+		})
 		if err != nil {
-			return nil, b.fail(ctx, op, key, err)
+			return p, b.fail(ctx, "list uploads", key, err)
 		}
 		for _, u := range out.Uploads {
-			own, ok := strings.CutPrefix(aws.ToString(u.Key), b.FullKey(""))
-			if ok && own != "" && (key == "" || own == key) {
-				all = append(all, storage.Upload{Key: own, ID: aws.ToString(u.UploadId), Started: aws.ToTime(u.Initiated)})
-			}
+			p.Uploads = append(p.Uploads, storage.Upload{Key: aws.ToString(u.Key), ID: aws.ToString(u.UploadId), Started: aws.ToTime(u.Initiated)})
 		}
-		if !aws.ToBool(out.IsTruncated) {
-			return all, nil
-		}
-		nextKey, nextID := aws.ToString(out.NextKeyMarker), aws.ToString(out.NextUploadIdMarker)
-		if at := aws.ToString(in.KeyMarker); nextKey < at || nextKey == at && nextID == aws.ToString(in.UploadIdMarker) {
-			return nil, b.fail(ctx, op, key, errNoAnswer)
-		}
-		in.KeyMarker, in.UploadIdMarker = &nextKey, &nextID
+		p.More, p.NextKey, p.NextID = aws.ToBool(out.IsTruncated), aws.ToString(out.NextKeyMarker), aws.ToString(out.NextUploadIdMarker)
+		return p, nil
+	})
+}
+
+// orNil leaves an empty parameter out of a request.
+func orNil(s string) *string {
+	if s == "" {
+		return nil
 	}
+	return &s
 }
