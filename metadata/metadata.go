@@ -61,10 +61,13 @@ func NewMapper(p Policy, src, dst storage.Features, now func() time.Time) Mapper
 	return Mapper{Policy: p, src: src, dst: dst, now: now}
 }
 
+// KeepsTags tells whether tags travel: both places keep them, and they are wanted.
+func (m *Mapper) KeepsTags() bool { return m.src.Tags && m.dst.Tags && !m.DropTags }
+
 // Tags reads the tags of an object of b, one of the two places, that was looked
 // at; nil where it has none or they do not travel.
 func (m *Mapper) Tags(ctx context.Context, b storage.Source, info *storage.Info) (map[string]string, error) {
-	if !m.src.Tags || !m.dst.Tags || m.DropTags || info.Tagged == storage.TagsNone {
+	if !m.KeepsTags() || info.Tagged == storage.TagsNone {
 		return nil, nil
 	}
 	t, ok := storage.As[storage.Tagger](b)

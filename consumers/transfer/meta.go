@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sluice-sync/sluice/bus"
@@ -13,6 +14,9 @@ import (
 // meta is what goes along with an object's bytes. What the target cannot hold
 // of it is noted.
 func (j *job) meta(ctx context.Context, info *storage.Info) (storage.Metadata, error) {
+	if err := j.mayReadTags(ctx, info); err != nil {
+		return storage.Metadata{}, at(Source, err)
+	}
 	tags, err := j.mapper.Tags(ctx, j.cfg.Source, info)
 	if err != nil {
 		return storage.Metadata{}, at(Source, err)
@@ -20,6 +24,32 @@ func (j *job) meta(ctx context.Context, info *storage.Info) (storage.Metadata, e
 	m, lost := j.mapper.Map(info, tags)
 	j.lost |= lost
 	return m, nil
+}
+
+// mayReadTags asks once in a transfer for the tags of an object that shows none:
+// Amazon hides the number of tags from keys that may not read them
+// (API reference of GetObject), and they would be lost in silence.
+func (j *job) mayReadTags(ctx context.Context, info *storage.Info) error {
+	if info.Tagged != storage.TagsNone || !j.mapper.KeepsTags() {
+		return nil
+	}
+	t, ok := storage.As[storage.Tagger](j.cfg.Source)
+	if !ok || j.tagsShown.Load() {
+		return nil
+	}
+	j.asking.Lock() // the others wait for the answer
+	defer j.asking.Unlock()
+	if j.tagsDenied == nil && !j.tagsShown.Load() {
+		switch _, err := t.Tags(ctx, info.Key); {
+		case errors.Is(err, storage.ErrDenied):
+			j.tagsDenied = fmt.Errorf("%w; allow it (s3:GetObjectTagging), or leave tags out (--tags drop)", err)
+		case err != nil && !errors.Is(err, storage.ErrNotFound):
+			return err // it says nothing about the keys
+		case err == nil:
+			j.tagsShown.Store(true)
+		}
+	}
+	return j.tagsDenied
 }
 
 // onlyMetadata gives the object at the target other metadata, where that is

@@ -12,6 +12,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -157,6 +158,9 @@ type Transfer struct {
 
 	noCopy      atomic.Bool // the copier said that it cannot after all
 	wholeOnly   atomic.Bool // the source answers ranges with whole objects
+	tagsShown   atomic.Bool // the source's keys may read tags
+	asking      sync.Mutex  // for that; guards tagsDenied
+	tagsDenied  error
 	opaqueParts atomic.Bool // the target's ETags of parts are no MD5s after all
 
 	moved, partial, active atomic.Int64
