@@ -12,6 +12,7 @@ type Powers struct {
 	Sweeper
 	Tagger
 	Restorer
+	Clock
 }
 
 // PowersOf sorts the powers that a value implements.
@@ -24,5 +25,6 @@ func PowersOf(power any) (p Powers) {
 	p.Sweeper, _ = power.(Sweeper)
 	p.Tagger, _ = power.(Tagger)
 	p.Restorer, _ = power.(Restorer)
+	p.Clock, _ = power.(Clock)
 	return p
 }

@@ -106,6 +106,15 @@ type Restorer interface {
 	Restore(ctx context.Context, key string, days int, tier string) error
 }
 
+// Clock is the power to tell the time of the endpoint, which signatures are held
+// against.
+type Clock interface {
+	// ServerTime makes one request and returns the time of its answer, to the
+	// second. An answer that refuses the request has a time too, and counts:
+	// a wrong clock is a reason to refuse. ErrUnsupported where answers name none.
+	ServerTime(ctx context.Context) (time.Time, error)
+}
+
 // Syncer is the power to make all finished writes survive a power cut.
 type Syncer interface {
 	Sync(ctx context.Context) error

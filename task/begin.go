@@ -17,6 +17,9 @@ import (
 // are stored have been projected: an object whose result is known is not
 // copied again.
 func (t *Task) begin(ctx context.Context, freshBus bool) error {
+	if t.cfg.Spec.Delete && t.cfg.Spec.Manifest != nil {
+		return errors.New("deletes need a listing: a manifest does not tell what is extraneous")
+	}
 	var old run
 	had, err := load(t.st, recordRun, &old)
 	if err != nil {
@@ -193,10 +196,14 @@ func (t *Task) listConfig() list.Config {
 		Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source, Target: t.cfg.Target, Map: s.Map, Rule: s.Rule,
 		Metadata: s.Mapper(t.cfg.Source, t.cfg.Target), DirMarkers: s.DirMarkers,
 		BulkThreshold: s.Threshold, Deletes: s.Delete, Publish: t.pub.publish, State: listState{t.st, t.rec.ID},
+		Bounds: s.Bounds,
+	}
+	if s.Manifest != nil {
+		cfg.Named = t.named().After
 	}
 	if t.filter != nil && !t.filter.Empty() {
 		cfg.Select, cfg.KeyRules = t.filter.Object, t.filter.Key
-		if t.filter.HasRegexp() {
+		if s.Delete && t.filter.HasRegexp() {
 			cfg.KeyRules = t.ownKey
 		}
 	}

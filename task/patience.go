@@ -28,7 +28,7 @@ func (t *Task) list(ctx context.Context, l *list.Lister, pass int) (list.Totals,
 	var since time.Time // of the first failure in a row; zero: none
 	var seen int64      // entries listed when it failed last
 	for wait := listPauseFirst; ; wait = min(2*wait, listPauseMost) {
-		totals, err := l.Run(ctx, pass)
+		totals, err := t.tryList(ctx, l, pass)
 		if err == nil || ctx.Err() != nil || !storage.IsEndpoint(err) {
 			return totals, err
 		}
@@ -46,6 +46,16 @@ func (t *Task) list(ctx context.Context, l *list.Lister, pass int) (list.Totals,
 			return totals, err
 		}
 	}
+}
+
+// tryList reads what is left of the manifest, if there is one, and lists.
+func (t *Task) tryList(ctx context.Context, l *list.Lister, pass int) (list.Totals, error) {
+	if t.cfg.Spec.Manifest != nil {
+		if err := t.readManifest(ctx); err != nil {
+			return list.Totals{}, err
+		}
+	}
+	return l.Run(ctx, pass)
 }
 
 // setListPause notes why the listing stands still; nil: it goes on.

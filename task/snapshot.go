@@ -2,6 +2,8 @@ package task
 
 import (
 	"time"
+
+	"github.com/sluice-sync/sluice/producers/manifest"
 )
 
 // States of a task, as snapshots say them.
@@ -54,6 +56,8 @@ type Snapshot struct {
 	Changing      int64             `json:"changing,omitempty"` // still differed after the last closing pass
 	ListedSource  int64             `json:"listed_source"`      // keys looked at by this process
 	ListedTarget  int64             `json:"listed_target"`
+	// Manifest tells what was read of one, once all of it was.
+	Manifest *manifest.Counts `json:"manifest,omitempty"`
 }
 
 // Snapshot looks at the task; safe for concurrent use with Run.
@@ -63,7 +67,7 @@ func (t *Task) Snapshot() Snapshot {
 		Type: "progress", Task: t.cfg.Name, Run: t.rec.ID, Source: t.cfg.Source.String(), Target: t.cfg.Target.String(),
 		State: t.status, Why: t.why, Phase: t.phase, Resumed: t.rec.Starts > 1, At: t.now(),
 		DeletesHeld: t.held, Changing: t.changing, Listed: len(t.rec.Passes) > 0,
-		Seconds: t.now().Sub(t.started).Seconds(),
+		Seconds: t.now().Sub(t.started).Seconds(), Manifest: t.manifest,
 	}
 	if t.listPause != nil && s.State == StateRunning {
 		s.State, s.Why = StatePaused, t.listPause.Error()

@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-sync/sluice/keymap"
 	"github.com/sluice-sync/sluice/metadata"
 	"github.com/sluice-sync/sluice/producers/list"
+	"github.com/sluice-sync/sluice/producers/manifest"
 	"github.com/sluice-sync/sluice/storage"
 )
 
@@ -32,6 +33,10 @@ type Spec struct {
 	Filter    func(start time.Time) (*filter.Filter, error)
 	Selection string
 	Rule      list.Rule
+	// Bounds confine the task to a stretch of the source's keys. Manifest, if not
+	// nil, names the keys that take part, and nothing is listed; not with Delete.
+	Bounds   list.Bounds
+	Manifest *manifest.Manifest
 	// Metadata says what of an object besides its bytes travels, DirMarkers that
 	// empty directories do.
 	Metadata   metadata.Policy
@@ -117,6 +122,14 @@ func (c Cap) String() string {
 // hash starts a new scan. How fast it is done does not count.
 func (s Spec) hash() string {
 	from, to, one := s.Map.Only()
-	sum := sha256.Sum256(fmt.Appendf(nil, "2|%q|%+v|%+v|%v|%v|%v|%v|%v|%q|%q|%v", s.Selection, s.Rule, s.Metadata, s.DirMarkers, s.Archived, s.Overwrite, s.Delete, s.MaxDelete, from, to, one))
+	text := fmt.Appendf(nil, "2|%q|%+v|%+v|%v|%v|%v|%v|%v|%q|%q|%v", s.Selection, s.Rule, s.Metadata, s.DirMarkers, s.Archived, s.Overwrite, s.Delete, s.MaxDelete, from, to, one)
+	if s.Manifest != nil || s.Bounds != (list.Bounds{}) {
+		id := ""
+		if s.Manifest != nil {
+			id = s.Manifest.ID()
+		}
+		text = fmt.Appendf(text, "|%q|%q|%s", s.Bounds.From, s.Bounds.To, id)
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

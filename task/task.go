@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-sync/sluice/consumers/transfer"
 	"github.com/sluice-sync/sluice/filter"
 	"github.com/sluice-sync/sluice/producers/list"
+	"github.com/sluice-sync/sluice/producers/manifest"
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/store"
 )
@@ -81,6 +82,7 @@ type Task struct {
 	why      string
 	phase    string
 	lister   *list.Lister
+	manifest *manifest.Counts // nil: none, or not read to its end
 	mover    *transfer.Transfer
 	held     int64
 	changing int64

@@ -23,12 +23,13 @@ var levels = []struct {
 	what  string
 }{
 	{[]string{"storage"}, "the contract"},
-	{[]string{"storage/dialect", "storage/s3xml", "storage/http1", "storage/crc64ecma", "filter", "keymap", "metadata", "bus"}, "tables, formats and pure decisions"},
-	{[]string{"storage/s3wire", "storage/fault", "storage/retry", "storage/limit", "bus/natsbus", "bus/membus", "store", "space"}, "decorators, protocols, state"},
+	{[]string{"storage/dialect", "storage/s3xml", "storage/http1", "storage/crc64ecma", "filter", "keymap", "metadata", "analysis", "taskfile/yamltree", "bus"}, "tables, formats and pure decisions"},
+	{[]string{"storage/s3wire", "storage/fault", "storage/retry", "storage/limit", "bus/natsbus", "bus/membus", "store", "space", "taskfile", "taskfile/osspipe"}, "decorators, protocols, state"},
 	{[]string{"storage/file", "storage/mem", "storage/minio", "storage/s3", "storage/oss"}, "drivers"},
 	{[]string{"endpoint"}, "the registry of drivers"},
-	{[]string{"producers/list", "consumers/transfer"}, "engines"},
+	{[]string{"producers/list", "producers/manifest", "consumers/transfer"}, "engines"},
 	{[]string{"task"}, "one job"},
+	{[]string{"precheck"}, "the look before a task"},
 	{[]string{"cmd/sluice"}, "flags and words"},
 }
 

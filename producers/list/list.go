@@ -38,9 +38,20 @@ type Config struct {
 	Target    storage.Source // likewise; never written
 	Map       keymap.Map     // a single map: only its one key is looked at on both sides
 
+	// Bounds confine both listings: nothing beside them is counted, copied or
+	// extraneous.
+	Bounds Bounds
+	// Named, if not nil, takes the place of both listings: only the keys that it
+	// yields are looked at, one by one, on both sides. It returns the next keys
+	// after one, ascending, each once, at most most of them; none at the end. It
+	// must yield the same in every pass. A key that the source lacks is skipped
+	// as "gone". Not with Deletes.
+	Named func(after string, most int) ([]string, error)
+
 	// Select tells which source objects take part; nil: all. Those that do not
 	// are not counted, and their target keys are not extraneous. KeyRules
-	// tells whether a target key may be deleted; nil: all. Both are called
+	// tells whether a target key may be deleted, and whether a named key of
+	// which no object is seen takes part; nil: all. Both are called
 	// from several goroutines.
 	Select   func(o *storage.Object) bool
 	KeyRules func(targetKey string) bool
@@ -203,7 +214,7 @@ func (l *Lister) load(pass int) ([]*keyRange, error) {
 		ranges = append(ranges, r)
 	}
 	if len(recs) == 0 {
-		ranges = []*keyRange{{}}
+		ranges = []*keyRange{{pos: l.cfg.Bounds.start(), last: l.cfg.Bounds.To}}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -247,9 +258,12 @@ func (l *Lister) release() {
 	l.active--
 }
 
-// list opens a listing of one side. A single map's one key is looked at
-// instead; the target's takes the source's name, so that the two meet.
+// list opens a listing of one side. Named keys and a single map's one key are
+// looked at instead; the target's take the source's names, so that they meet.
 func (l *Lister) list(b storage.Source, r storage.Range) storage.Pages {
+	if l.cfg.Named != nil {
+		return &namedPages{l: l, b: b, r: r}
+	}
 	from, to, ok := l.cfg.Map.Only()
 	if !ok {
 		return b.List(r)

@@ -114,6 +114,9 @@ func (w *worker) step(ctx context.Context, c *chunk) error {
 	}
 	w.dst.i++
 	c.pos = d.Key
+	if d.Kind == kindGone { // a named key: both sides have an entry of it
+		return w.decide(ctx, c, s, nil)
+	}
 	c.counts[nTarget]++
 	covered := w.cfg.Deletes && (w.cfg.KeyRules == nil || w.cfg.KeyRules(w.targetKey(d.Key)))
 	if covered {
@@ -136,7 +139,7 @@ func (w *worker) decide(ctx context.Context, c *chunk, s, d *storage.Object) err
 	if s.Kind == storage.KindUnreadable {
 		c.counts[nUnreadable]++
 	}
-	if w.cfg.Select != nil && !w.cfg.Select(s) {
+	if !w.selected(s) {
 		return nil
 	}
 	var row Row
@@ -197,6 +200,8 @@ func (w *worker) weigh(c *chunk, s, d *storage.Object, row Row, ours bool) error
 // cannotHold tells what no copy is made of, and why.
 func (w *worker) cannotHold(s *storage.Object) (bool, reason) {
 	switch {
+	case s.Kind == kindGone:
+		return true, skipGone
 	case s.Kind == storage.KindSpecial:
 		return true, skipSpecial
 	case s.Kind == storage.KindDir && !w.rule.dstTree && !w.cfg.DirMarkers:
@@ -235,15 +240,18 @@ func (w *worker) extraneous(ctx context.Context, c *chunk, d *storage.Object) er
 }
 
 // hasBelow tells whether a side, whose head is past dir, has keys below it.
-// They may all lie beyond the end of this range: then a listing must tell.
+// They may all lie beyond the end of this range, or not be named: then a
+// listing must tell.
 func (w *worker) hasBelow(ctx context.Context, side *stream, b storage.Source, dir string) (bool, error) {
-	if o := side.head(); o != nil {
-		return strings.HasPrefix(o.Key, dir), nil
+	if w.cfg.Named == nil {
+		if o := side.head(); o != nil {
+			return strings.HasPrefix(o.Key, dir), nil
+		}
+		if w.last == "" || !strings.HasPrefix(w.last, dir) {
+			return false, nil
+		}
 	}
-	if w.last == "" || !strings.HasPrefix(w.last, dir) {
-		return false, nil
-	}
-	return below(ctx, b.List(storage.Range{After: w.last}), dir)
+	return below(ctx, b.List(storage.Range{After: dir}), dir)
 }
 
 // skip counts an object that needs nothing. One with a row of this run is in

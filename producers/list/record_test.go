@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/sluice-sync/sluice/bus"
@@ -33,6 +34,22 @@ func TestRecordKeepsItsForm(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	if err != nil || string(b) != string(want) {
 		t.Errorf("%s: the form of cursors changed (%v)\n%s", golden, err, b)
+	}
+}
+
+// Records of releases that knew one reason less to skip are read.
+func TestOlderRecord(t *testing.T) {
+	text, err := os.ReadFile("testdata/cursor-v1-17.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := decodeRange(rec)
+	if err != nil || r.pos != "a\xff" || r.counts[nSource] != 1<<40 || r.intent.counts[nSkips+int(skipSpecial)] != 1 || len(r.intent.events) != 2 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

@@ -38,7 +38,7 @@ func (p *probe) drop() {
 // split gives the far part of what is left of the range to another worker, if
 // there is place for one and a key far enough ahead is found.
 func (w *worker) split(ctx context.Context) error {
-	if _, _, single := w.cfg.Map.Only(); single || w.done {
+	if _, _, single := w.cfg.Map.Only(); single || w.done || w.cfg.Named != nil {
 		return nil
 	}
 	side, b := w.probed()

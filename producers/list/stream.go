@@ -19,6 +19,7 @@ type stream struct {
 	i      int              // the head of it
 	prev   string           // the last key of the page before
 	last   string           // nothing beyond it takes part; "" is no bound
+	bounds Bounds           // nor anything beside them
 	eof    bool             // no page follows
 	coming chan fetched     // the next page is under way; nil if it is not
 
@@ -31,8 +32,8 @@ type fetched struct {
 	err  error
 }
 
-func newStream(place string, pages storage.Pages, r storage.Range) *stream {
-	return &stream{place: place, pages: pages, prev: r.After, last: r.Last}
+func newStream(place string, pages storage.Pages, r storage.Range, b Bounds) *stream {
+	return &stream{place: place, pages: pages, prev: r.After, last: r.Last, bounds: b}
 }
 
 // head returns the entry to look at, nil at the end of the listing. The page
@@ -113,6 +114,7 @@ func (s *stream) take(f fetched) error {
 	s.page, s.i, s.prev = f.page, 0, prev
 	s.seen++
 	s.largest = max(s.largest, len(f.page))
+	s.trim()
 	s.cut(s.last)
 	return nil
 }

@@ -13,6 +13,7 @@ const (
 	skipDir
 	skipSymlink
 	skipSpecial
+	skipGone
 	skips // how many there are
 
 	diffAbsent
@@ -30,7 +31,7 @@ const (
 
 var reasonNames = [...]string{
 	skipEqual: "equal", skipExists: "exists", skipNewer: "newer_at_target", skipAbsent: "absent_at_target",
-	skipDir: "directory", skipSymlink: "symlink", skipSpecial: "special",
+	skipDir: "directory", skipSymlink: "symlink", skipSpecial: "special", skipGone: "gone",
 	diffAbsent: "absent", diffKind: "kind", diffSize: "size", diffTime: "mtime", diffChecksum: "checksum",
 	diffLink: "link", diffMetadata: "metadata", diffForced: "forced", diffUnknown: "unknown", diffUnreadable: "unreadable",
 	diffExtraneous: "extraneous",
@@ -73,8 +74,8 @@ func (t *tally) skip(r reason, size int64) {
 type Totals struct {
 	// Skipped counts, by reason, objects that need nothing and have no row of
 	// this run: "equal", "exists" and "absent_at_target" (by rule),
-	// "newer_at_target", and what the target cannot hold: "directory",
-	// "symlink", "special".
+	// "newer_at_target", what the target cannot hold: "directory", "symlink",
+	// "special", and named keys that the source lacks: "gone".
 	Skipped      map[string]int64 `json:"skipped,omitempty"`
 	SkippedBytes int64            `json:"skipped_bytes"`
 	// Published counts the keys with an event that had no row of this run;

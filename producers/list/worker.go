@@ -150,12 +150,12 @@ func (w *worker) open(begun *probe) {
 	r := storage.Range{After: w.pos, Last: w.last}
 	side := func(place string, b storage.Source) *stream {
 		if begun != nil && begun.place == place {
-			s := newStream(place, begun.pages, r)
+			s := newStream(place, begun.pages, r, w.cfg.Bounds)
 			s.coming = make(chan fetched, 1)
 			s.coming <- fetched{page: begun.page}
 			return s
 		}
-		return newStream(place, w.list(b, r), r)
+		return newStream(place, w.list(b, r), r, w.cfg.Bounds)
 	}
 	w.src = side(placeSource, w.cfg.Source)
 	w.dst = side(placeTarget, w.cfg.Target)

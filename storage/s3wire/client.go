@@ -55,7 +55,7 @@ type Config struct {
 }
 
 // Client is a bucket, or a directory in one. It is storage.Bucket but for
-// Create, storage.Tagger and storage.Restorer.
+// Create, storage.Tagger, storage.Restorer and storage.Clock.
 type Client struct {
 	Config
 	says         *words

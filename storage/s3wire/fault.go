@@ -23,6 +23,7 @@ type Fault struct {
 	Number     string        // of OSS, which numbers its cases; ""
 	Region     string        // where the bucket is, if it is elsewhere
 	RetryAfter time.Duration // what the store asked for; 0: nothing
+	Date       time.Time     // of the answer; zero: it names none
 }
 
 func (f *Fault) Error() string {
@@ -67,8 +68,9 @@ func readFault(resp *http.Response, now time.Time) *Fault {
 // FaultOf reads what the headers of an answer say; the SDKs read the rest.
 func FaultOf(resp *http.Response, now time.Time) *Fault {
 	h := resp.Header
+	date, _ := http.ParseTime(h.Get("Date")) // zero if there is none
 	return &Fault{
-		Status: resp.StatusCode, Number: h.Get("X-Oss-Ec"), Region: h.Get("X-Amz-Bucket-Region"), RetryAfter: retryAfter(h, now),
+		Date: date, Status: resp.StatusCode, Number: h.Get("X-Oss-Ec"), Region: h.Get("X-Amz-Bucket-Region"), RetryAfter: retryAfter(h, now),
 		Code: h.Get("X-Minio-Error-Code"), Message: h.Get("X-Minio-Error-Desc"), // answers to HEAD
 	}
 }
