@@ -46,8 +46,10 @@ race: tools ## run all tests under the race detector
 lint: $(TOOLS)/golangci-lint ## vet, style and the layers
 	$(TOOLS)/golangci-lint run ./...
 
-generated: ## write the files that are made from code (docs/reference.md)
+generated: ## write the files that are made from code (docs/reference.md, docs/taskfile.*)
 	$(GO) run ./cmd/sluice reference > docs/reference.md
+	$(GO) run ./cmd/sluice taskfile page > docs/taskfile.md
+	$(GO) run ./cmd/sluice taskfile schema > docs/taskfile.schema.json
 
 check: lint test ## what CI runs: lint, tests, race, generated files, clean tree
 	$(GO) test -race -short -timeout 15m ./...

@@ -17,9 +17,10 @@ import (
 // nothing itself, so that every complaint knows its line and column, numbers
 // and dates among the secrets stay as written, and no message quotes a value.
 type configFile struct {
-	path   string
-	lookup func(reference string) (string, error)
-	read   func(path string) ([]byte, error)
+	path    string
+	section bool // of a file that holds other things too
+	lookup  func(reference string) (string, error)
+	read    func(path string) ([]byte, error)
 }
 
 // at says where a complaint belongs.
@@ -42,12 +43,16 @@ func (c *configFile) parse(data []byte) ([]*entry, error) {
 		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
 			continue
 		}
-		top, err := c.mapping(doc.Body, "the file", []string{"endpoints"})
+		known := []string{"endpoints"}
+		if c.section {
+			known = nil
+		}
+		top, err := c.mapping(doc.Body, "the file", known)
 		if err != nil {
 			return nil, err
 		}
 		for _, kv := range top {
-			if kv.Value.Type() == ast.NullType {
+			if kv.Key.GetToken().Value != "endpoints" || kv.Value.Type() == ast.NullType {
 				continue
 			}
 			named, err := c.mapping(kv.Value, "endpoints", nil)

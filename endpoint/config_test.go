@@ -217,3 +217,37 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestSection reads endpoints out of a file that holds other things.
+func TestSection(t *testing.T) {
+	files := map[string]string{
+		"/c.yaml":    "endpoints:\n  one: {provider: minio, url: 'http://config'}\n  two: {provider: minio, url: 'http://config'}\n",
+		"/t.yaml":    "tasks: [{id: a}]\nendpoints:\n  two: {provider: minio, url: 'http://section'}\n  three: {provider: minio, url: 'http://section'}\n",
+		"/none.yaml": "tasks: []\n",
+		"/bad.yaml":  "tasks: []\nendpoints:\n  two: {provder: minio}\n",
+	}
+	load := func(section string) (*Set, error) {
+		return Load(Sources{ConfigPath: "/c.yaml", SectionPath: section, ReadFile: readFiles(files),
+			Environ: []string{"SLUICE_ENDPOINT_THREE=minio+http://environ"}})
+	}
+	set, err := load("/t.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, url := range map[string]string{"one": "http://config", "two": "http://section", "three": "http://environ"} {
+		if got := set.entries[name].URL; got != url {
+			t.Errorf("%s is at %s, want %s", name, got, url)
+		}
+	}
+	if _, err := load("/none.yaml"); err != nil {
+		t.Errorf("a file without endpoints: %v", err)
+	}
+	for path, want := range map[string]string{
+		"/bad.yaml": `/bad.yaml:3:9: unknown key "provder" in the endpoint two; did you mean provider?`,
+		"/gone":     "the config file cannot be read: open /gone: file does not exist",
+	} {
+		if _, err := load(path); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", path, err, want)
+		}
+	}
+}

@@ -13,8 +13,11 @@ import (
 type Sources struct {
 	ConfigPath     string // the config file; "": none
 	ConfigOptional bool   // a config file that is not there is an empty one
-	ReadFile       func(path string) ([]byte, error)
-	Environ        []string // NAME=value, as os.Environ
+	// SectionPath is a file of which only endpoints: is read; they replace those
+	// of ConfigPath of the same name. "": none.
+	SectionPath string
+	ReadFile    func(path string) ([]byte, error)
+	Environ     []string // NAME=value, as os.Environ
 }
 
 // Set is all endpoints that are known. It is immutable and safe for concurrent
@@ -32,8 +35,8 @@ type entry struct {
 
 // Load reads all endpoints: those that are built in (s3 is Amazon S3 with the
 // AWS tools' own credential chain, files and variables, oss is Aliyun OSS with
-// the variables of Aliyun's tools), the config file's, and those of variables
-// SLUICE_ENDPOINT_<NAME>. A later one of the same name replaces an earlier one.
+// the variables of Aliyun's tools), the config file's, the section's, and those
+// of variables SLUICE_ENDPOINT_<NAME>. A later one of the same name replaces an earlier one.
 // What is malformed fails here, used or not; an endpoint whose ${reference}
 // leads nowhere, and a built-in one, fails when it is opened.
 func Load(s Sources) (*Set, error) {
@@ -43,12 +46,15 @@ func Load(s Sources) (*Set, error) {
 		environ[name] = value
 	}
 	set := &Set{entries: builtIn(environ)}
-	if s.ConfigPath != "" {
-		data, err := s.ReadFile(s.ConfigPath)
-		if err != nil && (!s.ConfigOptional || !errors.Is(err, fs.ErrNotExist)) {
+	for _, c := range []configFile{{path: s.ConfigPath}, {path: s.SectionPath, section: true}} {
+		if c.path == "" {
+			continue
+		}
+		data, err := s.ReadFile(c.path)
+		if err != nil && (c.section || !s.ConfigOptional || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, fmt.Errorf("the config file cannot be read: %w", err)
 		}
-		c := configFile{s.ConfigPath, references(environ, s.ReadFile), s.ReadFile}
+		c.lookup, c.read = references(environ, s.ReadFile), s.ReadFile
 		entries, err := c.parse(data)
 		if err == nil {
 			err = set.add(entries)

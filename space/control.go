@@ -8,17 +8,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
 // Serve answers HTTP requests on the space's control socket (mode 0600) until
 // ctx ends, and removes it then.
 func (s *Space) Serve(ctx context.Context, h http.Handler) error {
-	path := filepath.Join(s.Dir, "control.sock")
+	path := filepath.Join(s.home, "control.sock")
 	if err := os.RemoveAll(path); err != nil {
 		return err
 	}
-	short, done, err := shortened(s.Dir)
+	short, done, err := shortened(s.home)
 	if err != nil {
 		return err
 	}
@@ -52,9 +53,10 @@ func (s *Space) Serve(ctx context.Context, h http.Handler) error {
 }
 
 // Client returns an HTTP client whose every request goes to the control socket
-// of the named space; the host part of its URLs does not matter.
+// of the named space or task; the host part of its URLs does not matter.
 func Client(root, name string) *http.Client {
-	dir := filepath.Join(root, name)
+	home, _, _ := strings.Cut(name, "/")
+	dir := filepath.Join(root, home)
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

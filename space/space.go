@@ -3,6 +3,10 @@
 // at a time owns a space; others read its snapshot or ask the owner through
 // its control socket.
 //
+// Several tasks that run together share a space: bus/, db/ and control.sock are
+// of all, and each task has a directory {lock, status.json} in it. Such a task
+// is found by the name SPACE/TASK.
+//
 // It must not know what a task does, nor read the environment.
 package space
 
@@ -36,6 +40,9 @@ func Name(source, target string) string {
 	return slug(source) + "-" + hex.EncodeToString(sum[:3])
 }
 
+// hashLen is the length of what Name appends.
+const hashLen = 7
+
 // slug makes up to 24 safe characters from the last component of a location.
 func slug(location string) string {
 	s := strings.TrimRight(location, "/\\")
@@ -55,17 +62,32 @@ func slug(location string) string {
 	return s
 }
 
-// Space is an owned space. Close gives it back.
+// Space is an owned space, or the place of one of its tasks. Close gives it back.
 type Space struct {
-	Name string
-	Dir  string
-	lock *os.File
+	Name  string // of the task: TASK, also where Names says SPACE/TASK
+	Dir   string // of its snapshot
+	home  string // of bus, db and control socket: Dir, or the directory it is in
+	locks []*os.File
 }
 
-// Open makes or opens the space of a task below root and takes its lock;
-// *InUseError if another process has it.
+// Open makes or opens the space of a task below root, by a name as Names
+// returns it, and takes its lock; *InUseError if another process has it.
 func Open(root, name string) (*Space, error) {
-	dir := filepath.Join(root, name)
+	home, name, shared := strings.Cut(name, "/")
+	s, err := open(filepath.Join(root, home), home)
+	if err != nil || !shared {
+		return s, err
+	}
+	t, err := s.Task(name)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	t.locks = append(t.locks, s.locks...)
+	return t, nil
+}
+
+func open(dir, name string) (*Space, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
@@ -73,14 +95,31 @@ func Open(root, name string) (*Space, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Space{Name: name, Dir: dir, lock: f}, nil
+	return &Space{Name: name, Dir: dir, home: dir, locks: []*os.File{f}}, nil
+}
+
+// Task makes or opens the place of one of several tasks that share the space.
+// Close it before the space.
+func (s *Space) Task(name string) (*Space, error) {
+	t, err := open(filepath.Join(s.home, name), name)
+	if err != nil {
+		return nil, err
+	}
+	t.home = s.home
+	return t, nil
 }
 
 // BusDir and DBDir are where the bus and the store keep their files.
-func (s *Space) BusDir() string { return filepath.Join(s.Dir, "bus") }
+func (s *Space) BusDir() string { return filepath.Join(s.home, busDir) }
 
 // DBDir is where the store keeps its files.
-func (s *Space) DBDir() string { return filepath.Join(s.Dir, "db") }
+func (s *Space) DBDir() string { return filepath.Join(s.home, dbDir) }
+
+// Directories of a space that are no tasks.
+const (
+	busDir = "bus"
+	dbDir  = "db"
+)
 
 // WriteStatus replaces status.json. Readers see the old or the new one.
 func (s *Space) WriteStatus(v any) error {
@@ -96,20 +135,35 @@ func (s *Space) WriteStatus(v any) error {
 }
 
 // Close gives the space back. The lock ends with the process in any case.
-func (s *Space) Close() error { return s.lock.Close() }
+func (s *Space) Close() error {
+	var errs []error
+	for _, f := range s.locks {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
 
-// Remove deletes the space and all it holds; the caller owns it.
+// Shared tells whether bus, db and control socket are of other tasks too.
+func (s *Space) Shared() bool { return s.home != s.Dir }
+
+// Remove deletes the space and all it holds; the caller owns it. Of a task that
+// shares its space that is its own directory, and the rest with the last one.
 func (s *Space) Remove() error {
-	for _, n := range []string{"bus", "db", "status.json", ".status.json", "control.sock"} {
+	for _, n := range []string{busDir, dbDir, "status.json", ".status.json", "control.sock"} {
 		if err := os.RemoveAll(filepath.Join(s.Dir, n)); err != nil {
 			return err
 		}
 	}
-	s.lock.Close()
-	return os.RemoveAll(s.Dir)
+	s.Close()
+	err := os.RemoveAll(s.Dir)
+	if err == nil && s.Shared() && len(tasks(s.home)) == 0 {
+		err = os.RemoveAll(s.home)
+	}
+	return err
 }
 
-// Names lists the spaces below root in order; a root that does not exist has none.
+// Names lists the tasks that have a space below root in order, those that share
+// one as SPACE/TASK; a root that does not exist has none.
 func Names(root string) ([]string, error) {
 	ents, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,7 +174,15 @@ func Names(root string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range ents {
-		if _, err := os.Stat(filepath.Join(root, e.Name(), "lock")); err == nil && e.IsDir() {
+		dir := filepath.Join(root, e.Name())
+		if !hasLock(dir) {
+			continue
+		}
+		shared := tasks(dir)
+		for _, t := range shared {
+			names = append(names, e.Name()+"/"+t)
+		}
+		if len(shared) == 0 {
 			names = append(names, e.Name())
 		}
 	}
@@ -128,21 +190,46 @@ func Names(root string) ([]string, error) {
 	return names, nil
 }
 
-// Find returns the one space whose name is or starts with prefix; ErrNone if
-// there is none, and an error that names them if there are several.
+// tasks lists the tasks that share a space.
+func tasks(dir string) (names []string) {
+	ents, _ := os.ReadDir(dir)
+	for _, e := range ents {
+		if n := e.Name(); n != busDir && n != dbDir && hasLock(filepath.Join(dir, n)) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+func hasLock(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "lock"))
+	return err == nil
+}
+
+// Find returns the name of the one task that is or starts with prefix; ErrNone
+// if there is none, and an error that names them if there are several. Tasks
+// that share a space are found by their own names, also without the hash at the
+// end, and behind SPACE/.
 func Find(root, prefix string) (string, error) {
 	names, err := Names(root)
 	if err != nil {
 		return "", err
 	}
-	var hits []string
+	var hits, exact []string
 	for _, n := range names {
-		if n == prefix {
+		own := n[strings.Index(n, "/")+1:]
+		if prefix == n || prefix == own {
 			return n, nil
 		}
-		if prefix != "" && strings.HasPrefix(n, prefix) {
+		if prefix != "" && own != n && prefix == own[:max(0, len(own)-hashLen)] {
+			exact = append(exact, n)
+		}
+		if prefix != "" && (strings.HasPrefix(n, prefix) || strings.HasPrefix(own, prefix)) {
 			hits = append(hits, n)
 		}
+	}
+	if len(exact) > 0 {
+		hits = exact
 	}
 	switch len(hits) {
 	case 0:

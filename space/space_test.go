@@ -150,3 +150,76 @@ func TestRemoveLeavesNothing(t *testing.T) {
 		t.Errorf("left %v, %v", names, err)
 	}
 }
+
+// TestTasksThatShareASpace: each has a directory and a lock of its own, and
+// bus, db, socket and the first lock are of all.
+func TestTasksThatShareASpace(t *testing.T) {
+	root := t.TempDir()
+	s, err := Open(root, "file-111111")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := s.Task("one-222222")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if two, err := s.Task("two-333333"); err != nil || two.Close() != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.BusDir(), "lock"), 0o700); err != nil { // a bus has one of its own
+		t.Fatal(err)
+	}
+	if one.DBDir() != s.DBDir() || one.BusDir() != s.BusDir() || one.Dir == s.Dir || !one.Shared() || s.Shared() {
+		t.Errorf("%+v of %+v", one, s)
+	}
+	if err := one.WriteStatus(map[string]int{"n": 1}); err != nil {
+		t.Fatal(err)
+	}
+	const full = "file-111111/one-222222"
+	if names, err := Names(root); err != nil || strings.Join(names, " ") != full+" file-111111/two-333333" {
+		t.Errorf("names: %v %v", names, err)
+	}
+	for _, name := range []string{full, "one-222222", "one", "on", "file-111111/o"} {
+		if got, err := Find(root, name); err != nil || got != full {
+			t.Errorf("%q finds %q, %v", name, got, err)
+		}
+	}
+	if got, err := Find(root, "file"); err == nil {
+		t.Errorf("what means two tasks finds %q", got)
+	}
+	var v map[string]int
+	if pid, err := Status(root, full, &v); err != nil || pid != os.Getpid() || v["n"] != 1 {
+		t.Errorf("status: pid %d, %v, %v", pid, v, err)
+	}
+	if pid, err := Status(root, "file-111111/two-333333", &v); err != nil || pid != 0 {
+		t.Errorf("a task that nobody runs has pid %d, %v", pid, err)
+	}
+	var used *InUseError
+	if _, err := Open(root, "file-111111/two-333333"); !errors.As(err, &used) {
+		t.Errorf("the space of a running task opens: %v", err)
+	}
+	one.Close()
+	s.Close()
+	if one, err = Open(root, full); err != nil || one.Name != "one-222222" {
+		t.Fatalf("%+v %v", one, err)
+	}
+	if _, err := Open(root, "file-111111"); !errors.As(err, &used) {
+		t.Errorf("the space opens twice: %v", err)
+	}
+	if err := one.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := Names(root); len(names) != 1 {
+		t.Errorf("names: %v", names)
+	}
+	two, err := Open(root, "file-111111/two-333333")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if ents, _ := os.ReadDir(root); len(ents) != 0 {
+		t.Errorf("left behind: %v", ents)
+	}
+}

@@ -46,7 +46,7 @@ func (a *app) dryRun(ctx context.Context, f *syncFlags, name string, spec task.S
 	enc := json.NewEncoder(a.stdout)
 	cfg := list.Config{
 		Task: name, Source: e.source, Target: e.target, Map: spec.Map, Rule: spec.Rule, Deletes: spec.Delete,
-		Metadata: spec.Mapper(e.source, e.target), DirMarkers: spec.DirMarkers,
+		Metadata: spec.Mapper(e.source, e.target), DirMarkers: spec.DirMarkers, Bounds: spec.Bounds,
 		Diff: func(d list.Difference) {
 			switch {
 			case d.Op == list.Delete:
@@ -65,6 +65,14 @@ func (a *app) dryRun(ctx context.Context, f *syncFlags, name string, spec task.S
 	}
 	if flt != nil && !flt.Empty() {
 		cfg.Select, cfg.KeyRules = flt.Object, flt.Key
+	}
+	if e.manifest != nil {
+		keys, drop, err := manifestKeys(ctx, e.manifest)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = drop() }() // a directory of temporary files
+		cfg.Named = keys.After
 	}
 	totals, err := list.New(cfg).Run(ctx, 0)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-sync/sluice/endpoint"
 	"github.com/sluice-sync/sluice/filter"
 	"github.com/sluice-sync/sluice/keymap"
+	"github.com/sluice-sync/sluice/producers/manifest"
 	"github.com/sluice-sync/sluice/space"
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/limit"
@@ -33,15 +34,16 @@ const (
 
 // ends are the opened source and target of a task.
 type ends struct {
-	source storage.Source
-	target storage.Bucket
-	keys   keymap.Map
+	source   storage.Source
+	target   storage.Bucket
+	keys     keymap.Map
+	manifest *manifest.Manifest // nil: both ends are listed
 }
 
 // endpointSet reads the endpoints file and the environment.
 func (a *app) endpointSet() (*endpoint.Set, error) {
 	path, asked := a.endpointsFile()
-	set, err := endpoint.Load(endpoint.Sources{ConfigPath: path, ConfigOptional: !asked, ReadFile: os.ReadFile, Environ: a.env})
+	set, err := endpoint.Load(endpoint.Sources{ConfigPath: path, ConfigOptional: !asked, SectionPath: a.taskFile, ReadFile: os.ReadFile, Environ: a.env})
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -58,6 +60,11 @@ func (a *app) locations(src, dst string) (s, d endpoint.Location, err error) {
 	if err != nil {
 		return s, d, err
 	}
+	return locationsIn(set, cwd, src, dst)
+}
+
+// locationsIn is locations with the directory at which relative paths start.
+func locationsIn(set *endpoint.Set, cwd, src, dst string) (s, d endpoint.Location, err error) {
 	if s, err = set.Parse(src, cwd); err != nil {
 		return s, d, usagef("SRC: %w", err)
 	}
@@ -88,13 +95,9 @@ func (a *app) open(ctx context.Context, f *syncFlags, src, dst endpoint.Location
 	if err != nil {
 		return nil, err
 	}
-	l := limits{f: f, bw: nil, by: map[string]*limit.Limits{}}
-	if f.bandwidth != "" {
-		n, err := filter.ParseSize(f.bandwidth)
-		if err != nil || n < 1 {
-			return nil, usagef("--bandwidth %q: use a number of bytes per second, such as 10MiB", f.bandwidth)
-		}
-		l.bw = limit.NewBandwidth(n)
+	l := limits{f: f, by: map[string]*limit.Limits{}}
+	if l.bw, err = f.newBandwidth(); err != nil {
+		return nil, err
 	}
 	log, closer, err := a.log.open(a.stderr)
 	if err != nil {
@@ -127,8 +130,26 @@ func (a *app) open(ctx context.Context, f *syncFlags, src, dst endpoint.Location
 	if e.source, err = openOne(dir); err != nil {
 		return nil, err
 	}
-	e.target, err = openOne(dst)
+	if e.target, err = openOne(dst); err != nil {
+		return nil, err
+	}
+	if base != "" && f.fromManifest != "" {
+		return nil, usagef("--from-manifest needs a SRC that is a directory; %s is one object", src)
+	}
+	e.manifest, err = f.openManifest(ctx, set, src, openOne)
 	return e, err
+}
+
+// newBandwidth makes the bound that --bandwidth asks for; nil: none.
+func (f *syncFlags) newBandwidth() (*limit.Bandwidth, error) {
+	if f.bandwidth == "" {
+		return nil, nil
+	}
+	n, err := filter.ParseSize(f.bandwidth)
+	if err != nil || n < 1 {
+		return nil, usagef("--bandwidth %q: use a number of bytes per second, such as 10MiB", f.bandwidth)
+	}
+	return limit.NewBandwidth(n), nil
 }
 
 // openOptions are those of every bucket that a command opens for owner. A
@@ -231,7 +252,8 @@ func givenFlags(cmd *cobra.Command) []string {
 type started struct {
 	Source string   `json:"source"`
 	Target string   `json:"target"`
-	Flags  []string `json:"flags"` // never secrets: those live with the endpoints
+	Flags  []string `json:"flags"`          // never secrets: those live with the endpoints
+	File   string   `json:"file,omitempty"` // the task file that it is a task of
 }
 
 func startFile(sp *space.Space) string { return filepath.Join(sp.Dir, "task.json") }
@@ -242,7 +264,7 @@ func (f *syncFlags) remember(sp *space.Space, src, dst string) error {
 	for _, r := range f.rules {
 		flags = append(flags, "--"+r.Flag+"="+r.Value)
 	}
-	b, err := json.Marshal(started{src, dst, flags})
+	b, err := json.Marshal(started{src, dst, flags, f.file})
 	if err != nil {
 		return err
 	}
@@ -280,13 +302,22 @@ func (a *app) retryFailures(ctx context.Context, arg string, out outputFlags) er
 	if err != nil {
 		return fmt.Errorf("%s: %w", startFile(sp), err)
 	}
+	f, err := parseFlags(was.Flags)
+	if err != nil {
+		return fmt.Errorf("%s: %w", startFile(sp), err)
+	}
+	a.taskFile = was.File
+	return a.runAgain(ctx, f, sp, was, out)
+}
+
+// parseFlags reads words as `sluice sync` reads its flags.
+func parseFlags(words []string) (*syncFlags, error) {
 	f := &syncFlags{}
 	cmd := &cobra.Command{}
 	f.register(cmd)
-	if err := cmd.ParseFlags(was.Flags); err != nil {
-		return fmt.Errorf("%s: %w", startFile(sp), err)
-	}
-	return a.runAgain(ctx, f, sp, was, out)
+	err := cmd.ParseFlags(words)
+	f.given = givenFlags(cmd)
+	return f, err
 }
 
 func (a *app) runAgain(ctx context.Context, f *syncFlags, sp *space.Space, was started, out outputFlags) error {
@@ -315,12 +346,15 @@ func (a *app) runAgain(ctx context.Context, f *syncFlags, sp *space.Space, was s
 }
 
 func (a *app) askRetry(root, name string) error {
-	resp, err := space.Client(root, name).Post("http://space/failures/retry", "", nil)
+	resp, err := space.Client(root, name).Post(controlURL(name)+"/failures/retry", "", nil)
 	if err != nil {
 		return fmt.Errorf("ask the running task: %w", err)
 	}
 	defer resp.Body.Close()
 	var answer struct{ Retried int }
+	if resp.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("task %s does not run, but others of its file do: wait for them", name)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("ask the running task: %s", resp.Status)
 	}

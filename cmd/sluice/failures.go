@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/sluice-sync/sluice/space"
 	"github.com/sluice-sync/sluice/store"
-	"github.com/sluice-sync/sluice/task"
 )
 
 func (a *app) failuresCommand() *cobra.Command {
@@ -97,15 +97,12 @@ func (a *app) failuresFrom(name string) (next func(after string) ([]failureRow, 
 	if name, err = a.taskName(root, []string{name}); err != nil {
 		return nil, nil, err
 	}
-	pid, err := space.Status(root, name, &task.Snapshot{})
-	if err != nil {
-		return nil, nil, err
-	}
-	if pid != 0 {
-		c := space.Client(root, name)
-		return func(after string) ([]failureRow, error) { return fetchFailures(c, after) }, func() {}, nil
-	}
 	s, err := space.Open(root, name)
+	var used *space.InUseError
+	if errors.As(err, &used) {
+		c, at := space.Client(root, name), controlURL(name)
+		return func(after string) ([]failureRow, error) { return fetchFailures(c, at, after) }, func() {}, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +111,7 @@ func (a *app) failuresFrom(name string) (next func(after string) ([]failureRow, 
 		s.Close()
 		return nil, nil, err
 	}
-	return func(after string) ([]failureRow, error) { return failureRows(st.Task(name), after) },
+	return func(after string) ([]failureRow, error) { return failureRows(st.Task(s.Name), after) },
 		func() { st.Close(); s.Close() }, nil
 }
 
@@ -130,8 +127,8 @@ func failureRows(st *store.Task, after string) ([]failureRow, error) {
 	return rows, nil
 }
 
-func fetchFailures(c *http.Client, after string) ([]failureRow, error) {
-	resp, err := c.Get("http://space/failures?after=" + url.QueryEscape(after))
+func fetchFailures(c *http.Client, at, after string) ([]failureRow, error) {
+	resp, err := c.Get(at + "/failures?after=" + url.QueryEscape(after))
 	if err != nil {
 		return nil, fmt.Errorf("ask the running task: %w", err)
 	}

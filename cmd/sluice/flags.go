@@ -18,11 +18,13 @@ import (
 // syncFlags are the flags of `sluice sync` as given.
 type syncFlags struct {
 	// what takes part
-	rules     []filter.Arg
-	minSize   string
-	maxSize   string
-	newerThan string
-	olderThan string
+	keyRange     string
+	fromManifest string
+	rules        []filter.Arg
+	minSize      string
+	maxSize      string
+	newerThan    string
+	olderThan    string
 	// what counts as equal, what may be written
 	update         bool
 	ignoreExisting bool
@@ -37,18 +39,20 @@ type syncFlags struct {
 	maxDelete string
 	dryRun    bool
 	// how
-	workers     int
-	partSize    string
-	threshold   string
-	bandwidth   string
-	requests    float64
-	retries     int
-	giveUpAfter time.Duration
-	maxErrors   int64
-	create      bool
-	bus         busFlags
-	out         outputFlags
-	given       []string // as words, to start the task alike again
+	workers      int
+	partSize     string
+	threshold    string
+	bandwidth    string
+	requests     float64
+	retries      int
+	giveUpAfter  time.Duration
+	maxErrors    int64
+	create       bool
+	skipPrecheck bool
+	bus          busFlags
+	out          outputFlags
+	given        []string // as words, to start the task alike again
+	file         string   // the task file that says all this; "": the command line does
 }
 
 // busFlags choose the bus; without a URL it is the embedded one.
@@ -68,6 +72,8 @@ func (f *syncFlags) register(cmd *cobra.Command) {
 	fs.Var(&ruleFlag{&f.rules, "include"}, "include", "take `PATTERN` in: a glob, or re: and a regular expression; may be repeated, the last match wins (default all)")
 	fs.Var(&ruleFlag{&f.rules, "exclude"}, "exclude", "leave `PATTERN` out; as --include (default nothing)")
 	fs.Var(&ruleFlag{&f.rules, "exclude-from"}, "exclude-from", "read patterns from `FILE`, one a line, # for comments, + in front to include (default none)")
+	fs.StringVar(&f.keyRange, "key-range", "", "only keys k of the source with A <= k < B in byte order, at both ends, as `A..B`; an empty A or B is no bound (default all keys)")
+	fs.StringVar(&f.fromManifest, "from-manifest", "", "list nothing, look at the keys that `FILE` names, or an object ENDPOINT://bucket/key: a key a line, CSV (its name ends in .csv), or the manifest.json of an S3 Inventory; gzip or not (default none: list)")
 	fs.StringVar(&f.minSize, "min-size", "", "only objects of at least `SIZE` bytes (k, M, G: powers of 1024; default no bound)")
 	fs.StringVar(&f.maxSize, "max-size", "", "only objects of at most `SIZE` bytes (default no bound)")
 	fs.StringVar(&f.newerThan, "newer-than", "", "only objects modified since `TIME`: an age (36h, 7d) or a date (2026-01-31, RFC 3339; default no bound)")
@@ -96,6 +102,7 @@ func (f *syncFlags) register(cmd *cobra.Command) {
 	fs.DurationVar(&f.giveUpAfter, "give-up-after", 10*time.Minute, "how long an endpoint may stay unusable before the task stops, resumable")
 	fs.Int64Var(&f.maxErrors, "max-errors", 0, "stop, resumable, once `N` objects were given up (default 0: no bound)")
 	fs.BoolVar(&f.create, "create-bucket", false, "make the target bucket if it is not there (default off)")
+	fs.BoolVar(&f.skipPrecheck, "skip-precheck", false, "start a new task without the checks of sluice precheck (default off)")
 
 	f.bus.register(cmd)
 	f.out.register(cmd)
@@ -151,6 +158,9 @@ func (f *syncFlags) spec() (task.Spec, error) {
 		s.Overwrite = transfer.IfNewer
 	}
 	var err error
+	if s.Bounds, err = parseKeyRange(f.keyRange); err != nil {
+		return s, err
+	}
 	if s.MaxDelete, err = task.ParseCap(f.maxDelete); err != nil {
 		return s, usagef("--max-delete: %w", err)
 	}
@@ -192,6 +202,8 @@ func (f *syncFlags) check() error {
 		return usagef("--compare %s: use metadata", f.compare)
 	case f.sizeOnly && f.checksum:
 		return usagef("--size-only and --checksum contradict each other")
+	case f.fromManifest != "" && f.delete:
+		return usagef("--from-manifest and --delete contradict each other: what is extraneous only a listing tells")
 	case f.maxDelete != "" && !f.delete:
 		return usagef("--max-delete needs --delete")
 	case (f.bus.cert == "") != (f.bus.key == ""):

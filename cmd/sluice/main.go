@@ -66,6 +66,7 @@ type app struct {
 
 	stateDir  string
 	endpoints string
+	taskFile  string // whose endpoints: are known too; "": none
 	log       logFlags
 }
 
@@ -106,7 +107,7 @@ Exit codes: 0 all done; 1 could not run or gave up, the same command resumes;
 	fs.StringVar(&a.log.level, "log-level", "warn", "what is logged: error, warn, info or debug")
 	fs.StringVar(&a.log.format, "log-format", "text", "how logs look: text or json")
 	fs.StringVar(&a.log.file, "log-file", "", "`FILE` that logs are appended to (default standard error)")
-	root.AddCommand(a.syncCommand(), a.statusCommand(), a.failuresCommand(), a.uploadsCommand(), a.forgetCommand(), a.providersCommand(), a.referenceCommand())
+	root.AddCommand(a.syncCommand(), a.runCommand(), a.templateCommand(), a.precheckCommand(), a.statusCommand(), a.failuresCommand(), a.analyzeCommand(), a.uploadsCommand(), a.forgetCommand(), a.providersCommand(), a.referenceCommand(), a.taskfileCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

@@ -209,13 +209,7 @@ func remaining(s task.Snapshot, m *meter) (time.Duration, bool) {
 
 // printSummary says how a run ended.
 func printSummary(w io.Writer, s task.Snapshot) {
-	fmt.Fprintf(w, "%s: found %s, copied %s, skipped %s, pending %s, failed %s, deleted %s; %s in %.1f s",
-		s.State, humanize.Comma(s.Found), humanize.Comma(s.Copied), humanize.Comma(s.Skipped), humanize.Comma(s.Pending),
-		humanize.Comma(s.Failed), humanize.Comma(s.Deleted), size(s.Bytes), s.Seconds)
-	if s.Seconds > 0 && s.BytesMoved > 0 {
-		fmt.Fprintf(w, " (%s/s)", size(int64(float64(s.BytesMoved)/s.Seconds)))
-	}
-	fmt.Fprintln(w)
+	printTotals(w, s)
 	if s.Found == 0 && s.State == task.StateDone {
 		fmt.Fprintln(w, "  the source holds nothing that takes part; is its name right?")
 	}
@@ -239,6 +233,17 @@ func printSummary(w io.Writer, s task.Snapshot) {
 	if s.Failed+s.FailedDeletes > 0 {
 		fmt.Fprintf(w, "  what failed and why: sluice failures list %s\n", s.Task)
 	}
+}
+
+// printTotals is the first line of a summary.
+func printTotals(w io.Writer, s task.Snapshot) {
+	fmt.Fprintf(w, "%s: found %s, copied %s, skipped %s, pending %s, failed %s, deleted %s; %s in %.1f s",
+		s.State, humanize.Comma(s.Found), humanize.Comma(s.Copied), humanize.Comma(s.Skipped), humanize.Comma(s.Pending),
+		humanize.Comma(s.Failed), humanize.Comma(s.Deleted), size(s.Bytes), s.Seconds)
+	if s.Seconds > 0 && s.BytesMoved > 0 {
+		fmt.Fprintf(w, " (%s/s)", size(int64(float64(s.BytesMoved)/s.Seconds)))
+	}
+	fmt.Fprintln(w)
 }
 
 func skipWords(why string) string {

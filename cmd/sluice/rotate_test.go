@@ -110,7 +110,7 @@ func TestKeysAreReplacedInTheMiddleOfAnUpload(t *testing.T) {
 			}
 			film(t, filepath.Join(src, "film"))
 			p := newPerson(t, nil)
-			args := []string{"--endpoints", config, "sync", "--give-up-after", "30s", "--multipart-threshold", "8MiB", "--part-size", "5MiB", src, "store://bucket"}
+			args := []string{"--endpoints", config, "sync", "--skip-precheck", "--give-up-after", "30s", "--multipart-threshold", "8MiB", "--part-size", "5MiB", src, "store://bucket"}
 			p.ok(args...)
 			if !f.renewed || f.uploads != 1 || f.parts <= filmSize/(5<<20) {
 				t.Errorf("%d uploads, %d parts, %d requests refused: the keys were not replaced in the middle of one upload", f.uploads, f.parts, f.refused)

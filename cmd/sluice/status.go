@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -161,7 +162,7 @@ func (a *app) forgetCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			root, err := a.stateRoot()
 			if err != nil {
 				return err
@@ -174,11 +175,27 @@ func (a *app) forgetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := s.Remove(); err != nil {
+			if err := forget(cmd.Context(), s); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.stdout, "forgot %s\n", name)
 			return nil
 		},
 	}
+}
+
+// forget removes a space, or what one of several tasks has in it.
+func forget(ctx context.Context, s *space.Space) error {
+	if !s.Shared() {
+		return s.Remove()
+	}
+	st, b, err := openSpace(ctx, busFlags{}, s)
+	if err != nil {
+		return err
+	}
+	err = firstError(st.Forget(s.Name), b.Remove(ctx, s.Name))
+	if err = firstError(err, b.Close(), st.Close()); err != nil {
+		return err
+	}
+	return s.Remove()
 }

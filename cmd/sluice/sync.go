@@ -80,10 +80,24 @@ func (a *app) sync(ctx context.Context, f *syncFlags, srcArg, dstArg string) err
 		return err
 	}
 	defer sp.Close()
-	if err := f.remember(sp, src.String(), dst.String()); err != nil {
-		return err
+	checked := make(chan error, 1) // while the disks are waited for
+	if f.skipPrecheck || begun(sp) {
+		checked <- nil
+	} else {
+		go func() { checked <- a.precheckStart(ctx, ends.precheck(spec, root, f.create), log) }()
 	}
-	return a.runTask(ctx, taskRun{space: sp, spec: spec, ends: ends, bus: f.bus, out: f.out, log: log, name: name})
+	refused := false
+	err = a.runTask(ctx, taskRun{space: sp, spec: spec, ends: ends, bus: f.bus, out: f.out, log: log, name: name, before: func() error {
+		if err := <-checked; err != nil {
+			refused = true
+			return err
+		}
+		return f.remember(sp, src.String(), dst.String())
+	}})
+	if refused {
+		return firstError(err, sp.Remove())
+	}
+	return err
 }
 
 // taskRun is what it takes to run a task in this process.
@@ -96,17 +110,46 @@ type taskRun struct {
 	out       outputFlags
 	log       *logrus.Logger
 	retryOnly bool
+	before    func() error // is called once, as soon as bus and state are open or cannot be; nil: nothing
 }
 
 // runTask opens bus and state, runs the task and shows it.
 func (a *app) runTask(ctx context.Context, r taskRun) (err error) {
 	st, b, err := openSpace(ctx, r.bus, r.space)
-	if err != nil {
+	if r.before != nil {
+		err = firstError(r.before(), err)
+	}
+	if st == nil {
 		return err
 	}
 	defer func() { err = firstError(err, b.Close(), st.Close()) }()
+	if err != nil {
+		return err
+	}
+	t := r.task(st, b)
+	if !r.out.quiet && !r.out.json {
+		fmt.Fprintf(a.stdout, "task %s: %s -> %s\n", r.name, r.ends.source, r.ends.target)
+	}
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	shown := make(chan error, 2)
+	rep := a.reporter(r.out)
+	go func() { shown <- follow(watch, t, rep, r.space) }()
+	go func() { shown <- r.space.Serve(watch, atControlURL(r.space, control(t, st.Task(r.name)))) }()
+	sum, err := t.Run(ctx)
+	stop()
+	err = firstError(err, <-shown, <-shown, r.space.WriteStatus(sum))
+	rep.end(sum)
+	if err == nil && sum.Failed+sum.FailedDeletes > 0 {
+		return codeError(exitObjects)
+	}
+	return err
+}
+
+// task makes the task on its state and bus.
+func (r taskRun) task(st *store.Store, b bus.Bus) *task.Task {
 	entry := r.log.WithFields(logrus.Fields{"task": r.name, "component": "task"})
-	t := task.New(task.Config{
+	r.spec.Manifest = r.ends.manifest
+	return task.New(task.Config{
 		Name: r.name, Spec: r.spec, Source: r.ends.source, Target: r.ends.target, Bus: b, Store: st,
 		BootID: bootID(), FreeBytes: freeBytes(r.space.Dir), RetryOnly: r.retryOnly,
 		Notify: func(l task.Level, msg string) {
@@ -117,22 +160,6 @@ func (a *app) runTask(ctx context.Context, r taskRun) (err error) {
 			}
 		},
 	})
-	if !r.out.quiet && !r.out.json {
-		fmt.Fprintf(a.stdout, "task %s: %s -> %s\n", r.name, r.ends.source, r.ends.target)
-	}
-	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
-	shown := make(chan error, 2)
-	rep := a.reporter(r.out)
-	go func() { shown <- follow(watch, t, rep, r.space) }()
-	go func() { shown <- r.space.Serve(watch, control(t, st.Task(r.name))) }()
-	sum, err := t.Run(ctx)
-	stop()
-	err = firstError(err, <-shown, <-shown, r.space.WriteStatus(sum))
-	rep.end(sum)
-	if err == nil && sum.Failed+sum.FailedDeletes > 0 {
-		return codeError(exitObjects)
-	}
-	return err
 }
 
 // follow shows a task and keeps its snapshot on disk until ctx ends. The first

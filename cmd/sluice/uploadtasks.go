@@ -18,6 +18,7 @@ import (
 // uploadTask is a task that has uploads.
 type uploadTask struct {
 	name   string
+	path   string            // as space.Names has it
 	target endpoint.Location // as it was opened last
 	space  *space.Space      // owned; nil while another process runs the task
 	inUse  error             // then
@@ -111,13 +112,13 @@ func below(l, where endpoint.Location) bool {
 func (u *uploadFinder) addTasks(names []string, fits func(target endpoint.Location) bool) error {
 	have := map[string]bool{}
 	for _, t := range u.found.tasks {
-		have[t.name] = true
+		have[t.path] = true
 	}
 	for _, name := range names {
 		if have[name] {
 			continue
 		}
-		t := &uploadTask{name: name}
+		t := &uploadTask{name: name[strings.Index(name, "/")+1:], path: name}
 		text, err := targetOf(u.root, name)
 		if err != nil {
 			return err
@@ -131,7 +132,7 @@ func (u *uploadFinder) addTasks(names []string, fits func(target endpoint.Locati
 		if !fits(t.target) {
 			continue
 		}
-		t.space, err = space.Open(u.root, name)
+		t.space, err = u.own(t)
 		var used *space.InUseError
 		if errors.As(err, &used) {
 			t.inUse = err
@@ -141,6 +142,18 @@ func (u *uploadFinder) addTasks(names []string, fits func(target endpoint.Locati
 		u.found.tasks = append(u.found.tasks, t)
 	}
 	return nil
+}
+
+// own opens the space of a task. One that shares it with a task that was found
+// before goes in by that one's lock.
+func (u *uploadFinder) own(t *uploadTask) (*space.Space, error) {
+	home, _, shared := strings.Cut(t.path, "/")
+	for _, other := range u.found.tasks {
+		if shared && other.space != nil && strings.HasPrefix(other.path, home+"/") {
+			return other.space.Task(t.name)
+		}
+	}
+	return space.Open(u.root, t.path)
 }
 
 // targetOf returns the place that a task wrote to last; "" if it never did. A

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -102,13 +103,15 @@ func takes(least time.Duration, flags ...string) func(*flagLab) {
 
 // syncFlags has a test of the effect of every flag of sync.
 var syncFlags = map[string]func(*flagLab){
-	"include":      selects("old.jpg", "--include", "*.jpg"),
-	"exclude":      selects("new.txt", "--exclude", "*.jpg"),
-	"min-size":     selects("new.txt", "--min-size", "1k"),
-	"max-size":     selects("old.jpg", "--max-size", "1k"),
-	"newer-than":   selects("new.txt", "--newer-than", "1d"),
-	"older-than":   selects("old.jpg", "--older-than", "1d"),
-	"exclude-from": excludeFrom,
+	"include":       selects("old.jpg", "--include", "*.jpg"),
+	"exclude":       selects("new.txt", "--exclude", "*.jpg"),
+	"min-size":      selects("new.txt", "--min-size", "1k"),
+	"max-size":      selects("old.jpg", "--max-size", "1k"),
+	"newer-than":    selects("new.txt", "--newer-than", "1d"),
+	"older-than":    selects("old.jpg", "--older-than", "1d"),
+	"exclude-from":  excludeFrom,
+	"key-range":     keyRange,
+	"from-manifest": fromManifest,
 
 	"force":           func(l *flagLab) { l.sync(); l.copied(l.sync("--force"), 2) },
 	"size-only":       copies(1, time.Hour, "--size-only"),
@@ -131,6 +134,7 @@ var syncFlags = map[string]func(*flagLab){
 	"max-delete":    maxDelete,
 	"dry-run":       func(l *flagLab) { l.u.ok("sync", "--dry-run", l.src, l.dst); l.wants("") },
 	"create-bucket": createBucket,
+	"skip-precheck": skipPrecheck,
 
 	"workers":             workers,
 	"part-size":           parts(3, "--part-size", "5MiB", "--multipart-threshold", "8MiB"),
@@ -156,6 +160,21 @@ var syncFlags = map[string]func(*flagLab){
 	"log-file":   logs,
 	"log-level":  refusesValue("--log-level", "loud"),
 	"log-format": refusesValue("--log-format", "xml"),
+}
+
+// skipPrecheck passes over a check that would stop the task.
+func skipPrecheck(l *flagLab) {
+	l.proxy.intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/.sluice-precheck-") {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+	if r := l.u.run("sync", l.src, "store://"+l.bucket); r.code != 1 || !strings.Contains(r.errOut, "--skip-precheck") {
+		l.t.Errorf("exit %d: %s", r.code, r.errOut)
+	}
+	l.copied(l.toBucket("--skip-precheck"), 2)
 }
 
 var helpFlag = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+) .*$`)

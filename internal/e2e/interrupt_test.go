@@ -72,7 +72,7 @@ func TestSecondInterruptStopsAtOnce(t *testing.T) {
 	sampleTree(t, src, 2, 20)
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		held := holdPuts(t, p)
-		run := u.start("sync", "--json", src, "store://"+bucket)
+		run := u.start("sync", "--json", "--skip-precheck", src, "store://"+bucket)
 		<-held
 		run.signal(sig)
 		waitFor(t, func() bool { return strings.Contains(run.err.String(), "once more stops at once") })
@@ -102,7 +102,7 @@ func TestDrainIsBounded(t *testing.T) {
 	src, bucket := t.TempDir(), server.Bucket(t)
 	sampleTree(t, src, 2, 20)
 	held := holdPuts(t, p)
-	run := u.start("sync", "--json", src, "store://"+bucket)
+	run := u.start("sync", "--json", "--skip-precheck", src, "store://"+bucket)
 	<-held
 	start := time.Now()
 	run.signal(os.Interrupt)

@@ -115,7 +115,7 @@ func TestOSSMultipartResumedAfterKill(t *testing.T) {
 			held := make(chan struct{}) // for good: what was under way at the stop is never done
 			watched.Inject(ossfake.Rule{Ops: []ossfake.Op{op}, After: ossServed, Wait: held})
 			watched.ResetCounts()
-			args := []string{src, dst, "--create-bucket", "--interval", "50ms", "--multipart-threshold", "8MiB", "--part-size", "5MiB"}
+			args := []string{src, dst, "--skip-precheck", "--create-bucket", "--interval", "50ms", "--multipart-threshold", "8MiB", "--part-size", "5MiB"}
 			p := u.start(append([]string{"sync", "--json"}, args...)...)
 			p.until(time.Minute, "some parts", func(line) bool { return watched.Counts()[op] > ossServed+1 })
 			p.kill()
