@@ -74,7 +74,11 @@ func openEmbedded(ctx context.Context, e Embedded) (*Bus, error) {
 	if e.MaxStore == 0 {
 		e.MaxStore = 1 << 60 // the server would otherwise take 75 % of the free disk
 	}
-	s, err := startServer(ctx, e)
+	err = dropDamaged(ctx, streamsDir(e.Dir))
+	var s *server.Server
+	if err == nil {
+		s, err = startServer(ctx, e)
+	}
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -114,7 +118,11 @@ func startServer(ctx context.Context, e Embedded) (*server.Server, error) {
 
 // streamDir is where the server keeps a stream of its one account.
 func (e *embedded) streamDir(stream string) string {
-	return filepath.Join(e.dir, server.JetStreamStoreDir, "$G", "streams", stream)
+	return filepath.Join(streamsDir(e.dir), stream)
+}
+
+func streamsDir(dir string) string {
+	return filepath.Join(dir, server.JetStreamStoreDir, "$G", "streams")
 }
 
 func (e *embedded) health() error {
