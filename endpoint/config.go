@@ -7,15 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"github.com/sluice-sync/sluice/yamltree"
 )
 
-// configFile reads the config file. It walks the syntax tree and decodes
-// nothing itself, so that every complaint knows its line and column, numbers
-// and dates among the secrets stay as written, and no message quotes a value.
+// configFile reads the config file. It decodes nothing itself, so that every
+// complaint knows its line and column, numbers and dates among the secrets stay
+// as written, and no message quotes a value.
 type configFile struct {
 	path    string
 	section bool // of a file that holds other things too
@@ -23,125 +20,84 @@ type configFile struct {
 	read    func(path string) ([]byte, error)
 }
 
-// at says where a complaint belongs.
-func (c *configFile) at(t *token.Token, format string, args ...any) error {
-	if t == nil || t.Position == nil {
-		return fmt.Errorf(c.path+": "+format, args...)
-	}
-	return fmt.Errorf("%s:%d:%d: "+format, append([]any{c.path, t.Position.Line, t.Position.Column}, args...)...)
-}
-
 // parse returns the endpoints of a file. An endpoint that refers to a variable
 // or file that is not there is kept with that error: others may be used.
 func (c *configFile) parse(data []byte) ([]*entry, error) {
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	docs, err := yamltree.Documents(c.path, data)
 	if err != nil {
-		return nil, c.syntax(err)
+		return nil, err
 	}
 	var entries []*entry
-	for _, doc := range file.Docs {
-		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+	for _, doc := range docs {
+		if doc.Null() {
 			continue
 		}
-		known := []string{"endpoints"}
-		if c.section {
-			known = nil
-		}
-		top, err := c.mapping(doc.Body, "the file", known)
+		top, err := doc.Pairs("the file")
 		if err != nil {
 			return nil, err
 		}
-		for _, kv := range top {
-			if kv.Key.GetToken().Value != "endpoints" || kv.Value.Type() == ast.NullType {
-				continue
-			}
-			named, err := c.mapping(kv.Value, "endpoints", nil)
-			if err != nil {
-				return nil, err
-			}
-			for _, kv := range named {
-				e, err := c.endpoint(kv)
+		for _, p := range top {
+			switch {
+			case p.Key == "endpoints":
+				named, err := c.endpoints(p.Value)
 				if err != nil {
 					return nil, err
 				}
-				entries = append(entries, e)
+				entries = append(entries, named...)
+			case !c.section:
+				return nil, p.Unknown("the file", []string{"endpoints"})
 			}
 		}
 	}
 	return entries, nil
 }
 
-// syntax keeps of the parser's error what holds nothing of the file.
-func (c *configFile) syntax(err error) error {
-	var y yaml.Error
-	if !errors.As(err, &y) {
-		return errors.New(c.path + ": is not YAML")
+func (c *configFile) endpoints(n yamltree.Node) ([]*entry, error) {
+	if n.Null() {
+		return nil, nil
 	}
-	msg := y.GetMessage()
-	if strings.ContainsAny(msg, `"`) {
-		msg = "this cannot be read"
-	}
-	return c.at(y.GetToken(), "is not YAML: %s", msg)
-}
-
-// mapping returns the pairs of a mapping; known lists its keys if they are fixed.
-func (c *configFile) mapping(n ast.Node, what string, known []string) ([]*ast.MappingValueNode, error) {
-	var pairs []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		pairs = n.Values
-	case *ast.MappingValueNode:
-		pairs = []*ast.MappingValueNode{n}
-	default:
-		return nil, c.at(n.GetToken(), "%s must be a mapping of keys to values", what)
-	}
-	seen := map[string]bool{}
-	for _, kv := range pairs {
-		key := kv.Key.GetToken()
-		switch {
-		case seen[key.Value]:
-			return nil, c.at(key, "the key %q of %s is there twice", key.Value, what)
-		case known != nil && !slices.Contains(known, key.Value):
-			return nil, c.at(key, "unknown key %q in %s%s", key.Value, what, hint(key.Value, known))
-		}
-		seen[key.Value] = true
-	}
-	return pairs, nil
-}
-
-func hint(key string, known []string) string {
-	if s := didYouMean(key, known); s != "" {
-		return s
-	}
-	return "; known: " + list(known)
-}
-
-func (c *configFile) endpoint(kv *ast.MappingValueNode) (*entry, error) {
-	key := kv.Key.GetToken()
-	if err := CheckName(key.Value); err != nil {
-		return nil, c.at(key, "%q: %w", key.Value, err)
-	}
-	e := &entry{where: fmt.Sprintf("%s:%d", c.path, key.Position.Line)}
-	e.Name = CanonicalName(key.Value)
-	pairs, err := c.mapping(kv.Value, "the endpoint "+key.Value, keys())
+	named, err := n.Pairs("endpoints")
 	if err != nil {
 		return nil, err
 	}
-	for _, kv := range pairs {
-		name := kv.Key.GetToken()
-		text, ok := scalar(kv.Value)
+	var entries []*entry
+	for _, p := range named {
+		e, err := c.endpoint(p)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+func (c *configFile) endpoint(named yamltree.Pair) (*entry, error) {
+	if err := CheckName(named.Key); err != nil {
+		return nil, named.At.Errorf("%q: %w", named.Key, err)
+	}
+	e := &entry{where: named.At.Line()}
+	e.Name = CanonicalName(named.Key)
+	pairs, err := named.Value.Pairs("the endpoint " + named.Key)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pairs {
+		if !slices.Contains(keys(), p.Key) {
+			return nil, p.Unknown("the endpoint "+named.Key, keys())
+		}
+		text, ok := p.Value.Text()
 		if !ok {
-			return nil, c.at(kv.Value.GetToken(), "%s must be one value, not empty (for text with special characters use 'quotes')", name.Value)
+			return nil, p.Value.Errorf("%s must be one value, not empty (for text with special characters use 'quotes')", p.Key)
 		}
-		value, isRef, err := c.resolve(name.Value, text)
+		value, isRef, err := c.resolve(p.Key, text)
 		if err == nil {
-			err = e.set(name.Value, value)
+			err = e.set(p.Key, value)
 		}
-		if path, ok := referredFile(text); ok && err == nil && e.key(name.Value) != nil {
-			*e.key(name.Value) = fileSecret(value, path, c.read)
+		if path, ok := referredFile(text); ok && err == nil && e.key(p.Key) != nil {
+			*e.key(p.Key) = fileSecret(value, path, c.read)
 		}
 		if err != nil {
-			err = c.at(kv.Value.GetToken(), "endpoint %s: %w", key.Value, err)
+			err = p.Value.Errorf("endpoint %s: %w", named.Key, err)
 			if !isRef {
 				return nil, err
 			}
@@ -150,7 +106,7 @@ func (c *configFile) endpoint(kv *ast.MappingValueNode) (*entry, error) {
 	}
 	if e.err == nil {
 		if err := e.check(); err != nil {
-			return nil, c.at(key, "endpoint %s: %w", key.Value, err)
+			return nil, named.At.Errorf("endpoint %s: %w", named.Key, err)
 		}
 	}
 	return e, nil
@@ -172,20 +128,6 @@ func (c *configFile) resolve(key, text string) (value string, isRef bool, err er
 		return "", true, fmt.Errorf("%s: %w", key, err)
 	}
 	return value, true, nil
-}
-
-// scalar returns the text of a plain value as it was written.
-func scalar(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value, n.Value != ""
-	case *ast.LiteralNode:
-		s := strings.TrimSpace(n.Value.Value)
-		return s, s != ""
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		return n.GetToken().Value, true
-	}
-	return "", false
 }
 
 // referredFile returns the path in ${file:…}.

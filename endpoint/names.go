@@ -3,6 +3,8 @@ package endpoint
 import (
 	"errors"
 	"strings"
+
+	"github.com/sluice-sync/sluice/suggest"
 )
 
 const envPrefix = "SLUICE_ENDPOINT_"
@@ -44,44 +46,8 @@ func list(words []string) string { return strings.Join(words, ", ") }
 // didYouMean returns "; did you mean X?" for the candidate that is close to a
 // word, or "".
 func didYouMean(word string, candidates []string) string {
-	best, least := "", 3
-	for _, c := range candidates {
-		if d := distance(plain(word), plain(c)); d < least && d < len(c) && 2*d <= len(word) {
-			best, least = c, d
-		}
+	if c := suggest.Closest(word, candidates); c != "" {
+		return "; did you mean " + c + "?"
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
-}
-
-// plain drops what people vary most.
-func plain(s string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
-}
-
-// distance counts the bytes to insert, drop or change between two words. Long
-// words are far from everything.
-func distance(a, b string) int {
-	if len(a) > 40 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

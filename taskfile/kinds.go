@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-sync/sluice/filter"
-	"github.com/sluice-sync/sluice/taskfile/yamltree"
+	"github.com/sluice-sync/sluice/suggest"
 )
 
 // kind is a form of value.
@@ -89,7 +89,7 @@ func oneOf(choices []string) func(string) error {
 		if slices.Contains(choices, text) {
 			return nil
 		}
-		if c := yamltree.Closest(text, choices); c != "" && len(choices) > 1 {
+		if c := suggest.Closest(text, choices); c != "" && len(choices) > 1 {
 			return fmt.Errorf("must be %s; did you mean %s?", strings.Join(choices, " or "), c)
 		}
 		return errors.New("must be " + strings.Join(choices, " or "))

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluice-sync/sluice/filter"
-	"github.com/sluice-sync/sluice/taskfile/yamltree"
+	"github.com/sluice-sync/sluice/yamltree"
 )
 
 // FillIn marks a place of a template that a person has to fill in.

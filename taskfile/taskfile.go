@@ -12,7 +12,7 @@ package taskfile
 import (
 	"path/filepath"
 
-	"github.com/sluice-sync/sluice/taskfile/yamltree"
+	"github.com/sluice-sync/sluice/yamltree"
 )
 
 // File is a task file. Its endpoints are read by package endpoint, from the

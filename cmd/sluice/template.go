@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-sync/sluice/suggest"
 	"github.com/sluice-sync/sluice/taskfile"
 	"github.com/sluice-sync/sluice/taskfile/osspipe"
-	"github.com/sluice-sync/sluice/taskfile/yamltree"
 )
 
 func (a *app) templateCommand() *cobra.Command {
@@ -64,7 +64,7 @@ func (a *app) template(kind, out string) error {
 		}
 		kinds = append(kinds, t.Kind)
 	}
-	if c := yamltree.Closest(kind, kinds); c != "" {
+	if c := suggest.Closest(kind, kinds); c != "" {
 		return usagef("there is no template %q; did you mean %s?", kind, c)
 	}
 	return usagef("there is no template %q; `sluice template` lists them", kind)

@@ -22,8 +22,8 @@ var levels = []struct {
 	paths []string
 	what  string
 }{
-	{[]string{"storage"}, "the contract"},
-	{[]string{"storage/dialect", "storage/s3xml", "storage/http1", "storage/crc64ecma", "filter", "keymap", "metadata", "analysis", "taskfile/yamltree", "bus"}, "tables, formats and pure decisions"},
+	{[]string{"storage", "suggest"}, "the contract, and words"},
+	{[]string{"storage/dialect", "storage/s3xml", "storage/http1", "storage/crc64ecma", "filter", "keymap", "metadata", "analysis", "yamltree", "bus"}, "tables, formats and pure decisions"},
 	{[]string{"storage/s3wire", "storage/fault", "storage/retry", "storage/limit", "bus/natsbus", "bus/membus", "store", "space", "taskfile", "taskfile/osspipe"}, "decorators, protocols, state"},
 	{[]string{"storage/file", "storage/mem", "storage/minio", "storage/s3", "storage/oss"}, "drivers"},
 	{[]string{"endpoint"}, "the registry of drivers"},

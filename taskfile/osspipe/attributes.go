@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-sync/sluice/filter"
-	"github.com/sluice-sync/sluice/taskfile/yamltree"
+	"github.com/sluice-sync/sluice/yamltree"
 )
 
 // attributesOf translates the attributes. Includes come before excludes: of

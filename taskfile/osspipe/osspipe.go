@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/sluice-sync/sluice/taskfile"
-	"github.com/sluice-sync/sluice/taskfile/yamltree"
+	"github.com/sluice-sync/sluice/yamltree"
 )
 
 // Translation is a task file of sluice.

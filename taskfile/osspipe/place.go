@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/sluice-sync/sluice/taskfile/yamltree"
+	"github.com/sluice-sync/sluice/yamltree"
 )
 
 // place is a source or target of the old file.

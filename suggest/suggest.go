@@ -1,12 +1,17 @@
-package yamltree
+// Package suggest finds the word that somebody probably meant.
+//
+// It must not know what the words name.
+package suggest
 
 import "strings"
 
 // Closest returns the candidate that a word was probably meant to be, or "".
+// Capitals, "-" and "_" make no difference; of two that are equally close the
+// first is taken.
 func Closest(word string, candidates []string) string {
 	best, least := "", 3
 	for _, c := range candidates {
-		if d := distance(plain(word), plain(c)); d < least && d < len(c) && 2*d <= len(word) {
+		if d := Distance(plain(word), plain(c)); d < least && d < len(c) && 2*d <= len(word) {
 			best, least = c, d
 		}
 	}
@@ -18,9 +23,10 @@ func plain(s string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
 }
 
-// distance counts the bytes to insert, drop or change between two words
-// (Levenshtein). Long words are far from everything.
-func distance(a, b string) int {
+// Distance counts the bytes to insert, drop or change between two words
+// (Levenshtein). A word of more than 40 bytes is as far as it is long from
+// everything.
+func Distance(a, b string) int {
 	if len(a) > 40 {
 		return len(a)
 	}

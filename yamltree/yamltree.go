@@ -15,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/sluice-sync/sluice/suggest"
 )
 
 // Node is a value of a file, or the name of a key.
@@ -33,15 +35,9 @@ type Pair struct {
 // Parse returns the one document of a file; a file without any is an error.
 // path is what complaints call it.
 func Parse(path string, data []byte) (Node, error) {
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	docs, err := Documents(path, data)
 	if err != nil {
-		return Node{}, syntax(path, err)
-	}
-	var docs []Node
-	for _, d := range file.Docs {
-		if d.Body != nil && d.Body.Type() != ast.CommentType {
-			docs = append(docs, Node{path, d.Body})
-		}
+		return Node{}, err
 	}
 	switch len(docs) {
 	case 0:
@@ -50,6 +46,21 @@ func Parse(path string, data []byte) (Node, error) {
 		return docs[0], nil
 	}
 	return Node{}, docs[1].Errorf("a second document: write one per file")
+}
+
+// Documents returns all documents of a file, those without any text left out.
+func Documents(path string, data []byte) ([]Node, error) {
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return nil, syntax(path, err)
+	}
+	var docs []Node
+	for _, d := range file.Docs {
+		if d.Body != nil && d.Body.Type() != ast.CommentType {
+			docs = append(docs, Node{path, d.Body})
+		}
+	}
+	return docs, nil
 }
 
 // syntax keeps of the parser's error what holds nothing of the file.
@@ -80,8 +91,24 @@ func (n Node) Errorf(format string, args ...any) error {
 
 // Where is file:line:column, or the file alone if no more is known.
 func (n Node) Where() string {
+	if p := n.position(); p != nil {
+		return fmt.Sprintf("%s:%d:%d", n.path, p.Line, p.Column)
+	}
+	return n.path
+}
+
+// Line is Where without the column.
+func (n Node) Line() string {
+	if p := n.position(); p != nil {
+		return fmt.Sprintf("%s:%d", n.path, p.Line)
+	}
+	return n.path
+}
+
+// position is where the text of a node begins, nil if nobody knows.
+func (n Node) position() *token.Position {
 	if n.node == nil {
-		return n.path
+		return nil
 	}
 	t := n.node.GetToken()
 	if m, ok := n.node.(*ast.MappingValueNode); ok {
@@ -90,10 +117,10 @@ func (n Node) Where() string {
 	if m, ok := n.node.(*ast.MappingNode); ok && len(m.Values) > 0 && !m.IsFlowStyle {
 		t = m.Values[0].Key.GetToken()
 	}
-	if t == nil || t.Position == nil {
-		return n.path
+	if t == nil {
+		return nil
 	}
-	return fmt.Sprintf("%s:%d:%d", n.path, t.Position.Line, t.Position.Column)
+	return t.Position
 }
 
 // Null tells whether there is no value.
@@ -158,7 +185,7 @@ func (n Node) Text() (string, bool) {
 // Unknown complains about a key that is none of those known, and names the one
 // that was probably meant.
 func (p Pair) Unknown(what string, known []string) error {
-	if s := Closest(p.Key, known); s != "" {
+	if s := suggest.Closest(p.Key, known); s != "" {
 		return p.At.Errorf("unknown key %q in %s; did you mean %s?", p.Key, what, s)
 	}
 	return p.At.Errorf("unknown key %q in %s; known: %s", p.Key, what, strings.Join(known, ", "))
