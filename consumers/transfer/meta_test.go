@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-sync/sluice/bus"
+	"github.com/sluice-sync/sluice/consumers/transfer"
 	"github.com/sluice-sync/sluice/metadata"
 	"github.com/sluice-sync/sluice/storage"
 	"github.com/sluice-sync/sluice/storage/fault"
@@ -160,4 +161,19 @@ func TestDirMarkers(t *testing.T) {
 	if there.Size != 0 || there.User["mode"] != "40750" {
 		t.Errorf("%+v", there)
 	}
+}
+
+// A marker obeys the policy too: at its key may lie an object with bytes.
+func TestDirMarkerNeverOverwrites(t *testing.T) {
+	r := newRig(t)
+	defer r.close()
+	b, err := file.Open(t.TempDir(), file.Options{})
+	r.no(err)
+	r.no(b.MakeDir(t.Context(), "d/", storage.Metadata{}))
+	r.cfg.Source, r.cfg.DirMarkers, r.cfg.Overwrite = b, true, transfer.Never
+	_, err = r.dst.Put(t.Context(), "d/", strings.NewReader("bytes"), storage.PutOptions{Size: 5})
+	r.no(err)
+	e := bus.Event{Task: "t", Op: bus.OpPut, Key: "d/", Kind: bus.KindDir, Class: bus.ClassScan, Run: "r"}
+	r.outcome(r.handle(e)["d/"], bus.Skipped, "exists")
+	r.holds("d/", []byte("bytes"))
 }

@@ -22,12 +22,20 @@ func (j *job) makeDir(ctx context.Context, info *storage.Info) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if j.dstTree == nil {
-		_, err = j.cfg.Target.Put(ctx, j.target, strings.NewReader(""), storage.PutOptions{Meta: meta})
-	} else {
-		err = j.dstTree.MakeDir(ctx, j.target, meta)
+	did := done{outcome: bus.Copied, src: info.Version()}
+	if j.dstTree != nil {
+		return did, at(Target, j.dstTree.MakeDir(ctx, j.target, meta))
 	}
-	return done{outcome: bus.Copied, src: info.Version()}, at(Target, err)
+	cond, why, err := j.allow(ctx, info)
+	if err != nil || why != "" {
+		return skipped(why, 0), err
+	}
+	o := storage.PutOptions{Meta: meta, IfAbsent: cond.absent, IfVersion: cond.version}
+	_, err = j.cfg.Target.Put(ctx, j.target, strings.NewReader(""), o)
+	if why, err = cond.lost(at(Target, err)); err != nil || why != "" {
+		return skipped(why, 0), err
+	}
+	return did, nil
 }
 
 // makeMarker brings over an object whose key ends in "/": stores use empty
