@@ -2,7 +2,9 @@ package precheck_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -77,22 +79,45 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftIsNamed: credentials that write and may not delete.
+func TestWhatIsLeftIsNamed(t *testing.T) {
+	l := newLab(t)
+	target := l.dst
+	l.dst = fails(target, storage.ErrDenied, fault.Delete)
+	i := item(t, l.run(), "target.delete")
+	keys := keysOf(t, target)
+	if len(keys) != 2 {
+		t.Errorf("left are %q, want an object and one with a tag", keys)
+	}
+	for _, key := range keys {
+		if !slices.Contains(strings.FieldsFunc(i.Mend, func(r rune) bool { return r == ' ' || r == ',' }), key) {
+			t.Errorf("%s is not named: %+v", key, i)
+		}
+	}
+}
+
 func wantKeys(t *testing.T, b storage.Bucket, want ...string) {
+	t.Helper()
+	if keys := keysOf(t, b); !slices.Equal(keys, want) {
+		t.Errorf("it holds %q, want %q", keys, want)
+	}
+}
+
+func keysOf(t *testing.T, b storage.Bucket) (keys []string) {
 	t.Helper()
 	pages := b.List(storage.Range{})
 	defer pages.Close()
-	var keys []string
 	for {
 		page, err := pages.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			return keys
+		}
 		if err != nil {
-			break
+			t.Fatal(err)
 		}
 		for _, o := range page {
 			keys = append(keys, o.Key)
 		}
-	}
-	if !slices.Equal(keys, want) {
-		t.Errorf("it holds %q, want %q", keys, want)
 	}
 }
 

@@ -33,9 +33,9 @@ type outcome struct {
 type probe struct {
 	key                            string
 	write, multipart, tags, remove outcome
-	left                           bool // the key may still be there
-	folds                          bool // the target takes capitals for small letters
-	same                           bool // the source shows the key too
+	left                           []string // keys that could not be removed
+	folds                          bool     // the target takes capitals for small letters
+	same                           bool     // the source shows the key too
 }
 
 // tryWrite writes, and removes again, an object, an upload of one part, and an
@@ -48,7 +48,7 @@ func (c *Config) tryWrite(ctx context.Context) probe {
 		p.multipart = outcome{true, probeUpload(ctx, mp, p.key+"-parts")}
 	}
 	if t, ok := storage.As[storage.Tagger](c.Target); ok && c.keepsTags() {
-		p.tags = outcome{true, c.probeTags(ctx, t, p.key+"-tags")}
+		p.tags = outcome{true, c.probeTags(ctx, t, &p)}
 	}
 	return p
 }
@@ -74,7 +74,10 @@ func (c *Config) probeObject(ctx context.Context, p *probe) {
 	}
 	gone := c.remove(ctx, p.key)
 	if err == nil {
-		p.remove, p.left = outcome{true, gone}, gone != nil
+		p.remove = outcome{true, gone}
+	}
+	if err == nil && gone != nil {
+		p.left = append(p.left, p.key)
 	}
 }
 
@@ -154,17 +157,23 @@ func abortAll(ctx context.Context, mp storage.Multipart, key string) {
 
 var errTags = errors.New("the object has other tags than it was written with")
 
-func (c *Config) probeTags(ctx context.Context, t storage.Tagger, key string) error {
+// probeTags writes an object with a tag, reads the tag and removes it. Whether
+// deletes work, the other probe says.
+func (c *Config) probeTags(ctx context.Context, t storage.Tagger, p *probe) error {
+	key := p.key + "-tags"
 	want := map[string]string{"sluice": "precheck"}
 	err := c.put(ctx, key, want)
-	if err == nil {
+	written := err == nil
+	if written {
 		var got map[string]string
 		if got, err = t.Tags(ctx, key); err == nil && !maps.Equal(got, want) {
 			err = errTags
 		}
 	}
 	if !errors.Is(err, storage.ErrExists) {
-		_ = c.remove(ctx, key) // whether deletes work, the other probe says
+		if gone := c.remove(ctx, key); gone != nil && written {
+			p.left = append(p.left, key)
+		}
 	}
 	return err
 }

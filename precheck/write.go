@@ -3,6 +3,7 @@ package precheck
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sluice-sync/sluice/storage"
 )
@@ -76,15 +77,16 @@ func (c *Config) delete(l *looks) Item {
 		return k.skip(why)
 	}
 	const allow = "allow to delete (s3:DeleteObject, oss:DeleteObject)"
+	left := "what the check left at the target: " + strings.Join(l.probe.left, ", ")
 	switch p := &l.probe; {
 	case !p.remove.done:
 		return k.skip("nothing was written")
 	case p.remove.err == nil:
 		return k.pass("deleted")
 	case c.Spec.Delete:
-		return k.refused(p.remove.err, allow+"; the object "+p.key+" is left to be removed")
+		return k.refused(p.remove.err, allow+", and remove "+left)
 	default:
-		return k.warn(p.remove.err.Error(), "this task does not delete, but the object "+p.key+" is left: remove it, or "+allow)
+		return k.warn(p.remove.err.Error(), "this task does not delete; remove "+left+", or "+allow)
 	}
 }
 
