@@ -252,7 +252,7 @@ func givenFlags(cmd *cobra.Command) []string {
 type started struct {
 	Source string   `json:"source"`
 	Target string   `json:"target"`
-	Flags  []string `json:"flags"`          // never secrets: those live with the endpoints
+	Flags  []string `json:"flags"`          // without the secrets of endpoints
 	File   string   `json:"file,omitempty"` // the task file that it is a task of
 }
 

@@ -47,7 +47,7 @@ asked. A LOCATION has a "/" or a ":" in it, or is "."; a TASK has not.`,
 		Use: "abort TASK | SRC DST | LOCATION", Short: "Abort unfinished uploads at a target", Args: uploadsArgs,
 		Long: `Abort what "uploads list" with the same arguments shows; the task sends those
 objects anew when it runs next. Uploads of a task that runs are its own: then
-nothing is aborted.`,
+nothing is aborted. --all needs --older-than, as others may be working on those.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.abortUploads(cmd.Context(), f, args) },
 	}
 	for _, c := range []*cobra.Command{list, abort} {
